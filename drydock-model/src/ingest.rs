@@ -1,0 +1,41 @@
+//! The ingester's port: bytes to design documents.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::design::Document;
+use crate::finding::Finding;
+
+/// The surface form of a source, named as the API's `ingester` parameter names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// `apiVersion: drydock/v1`, `kind`, `metadata`, `spec`.
+    Yaml,
+    /// `schema: drydock/<Kind>/v1`, `metadata`, `data`.
+    Deckhand,
+    /// Whatever each document says of itself; both forms may stand in one stream.
+    Auto,
+}
+
+/// One text of a design, with the name to use when pointing into it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// File path, URL or a name given to an upload.
+    pub name: Arc<str>,
+    /// Which ingester reads it.
+    pub format: Format,
+    /// The text itself: one or many YAML documents.
+    pub text: String,
+}
+
+/// Reads sources. Pure: the same text gives the same documents.
+pub trait Ingester: Send + Sync {
+    /// The documents of one source in the order of the text. All or nothing: when anything in it cannot be taken, every finding that
+    /// says why.
+    ///
+    /// # Errors
+    /// The findings (at least one of level error), each with its place in the text.
+    fn ingest(&self, source: &Source) -> Result<Vec<Document>, Vec<Finding>>;
+}
