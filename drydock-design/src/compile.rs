@@ -1,0 +1,131 @@
+//! Documents to the effective design.
+
+mod boot;
+mod hardware;
+mod network;
+mod node;
+mod profile;
+mod read;
+mod site;
+mod storage;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use drydock_model::design::{Document, Kind, Ordered, Scalar};
+use drydock_model::effective::EffectiveDesign;
+use drydock_model::finding::Finding;
+use drydock_model::id::Digest;
+
+use crate::index::Index;
+use crate::report::{Report, whole};
+use crate::rules::{document, reference};
+
+/// A compiled design and what was found on the way.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// What could be compiled. A design with errors is not whole: what could not be understood is left out of it.
+    pub design: EffectiveDesign,
+    /// Names that lead nowhere, cycles, values that cannot be understood. [`crate::validate()`] tells these too.
+    pub findings: Vec<Finding>,
+}
+
+/// Compiles a design. Never fails: what cannot be compiled is told in the findings and left out.
+#[must_use]
+pub fn compile(documents: &[Document], digest: Digest) -> Compiled {
+    let index = Index::new(documents);
+    let mut report = Report::default();
+    doubles(&index, &mut report);
+    let mut design = EffectiveDesign {
+        digest,
+        site: site::compile(&index, &mut report),
+        racks: site::racks(&index, &mut report),
+        links: network::links(&index, &mut report),
+        networks: network::networks(&index, &mut report),
+        nodes: Vec::new(),
+        boot_actions: boot::compile(&index, &mut report),
+    };
+    let mut nodes = node::compile(&index, &design, &mut report);
+    boot::target(&index, &design, &mut nodes, &mut report);
+    design.nodes = nodes.into_iter().map(Arc::new).collect();
+    Compiled {
+        design,
+        findings: report.into_findings(),
+    }
+}
+
+/// Of two documents of one kind and name only the first counts, so the second is told. So is a second Region: which keys and
+/// repositories hold must not depend on an order.
+fn doubles(index: &Index<'_>, report: &mut Report) {
+    for document in index.all() {
+        let Some(first) = index.get(document.kind, &document.name) else {
+            continue;
+        };
+        if !std::ptr::eq(first, document) {
+            report.add(
+                &document::UNIQUE,
+                format!(
+                    "{} {} is defined a second time; the first is at {}",
+                    document.kind,
+                    document.name,
+                    first.name_location()
+                ),
+                "remove or rename one of them",
+                whole(document),
+            );
+        }
+    }
+    let mut regions = index.of(Kind::Region);
+    if let Some(first) = regions.next() {
+        for other in regions {
+            let (mut documents, location) = whole(other);
+            documents.push(first.reference());
+            report.add(
+                &document::ONE_REGION,
+                format!(
+                    "Region {} stands beside Region {}; a site has one",
+                    other.name, first.name
+                ),
+                "put the keys and repositories of both into one Region",
+                (documents, location),
+            );
+        }
+    }
+}
+
+/// A name that must be that of a document.
+fn refer(
+    index: &Index<'_>,
+    report: &mut Report,
+    kind: Kind,
+    name: &str,
+    used: &str,
+    at: (
+        Vec<drydock_model::finding::DocumentRef>,
+        Option<drydock_model::finding::Location>,
+    ),
+) {
+    if !index.has(kind, name) {
+        let rule = match kind {
+            Kind::NetworkLink => &reference::LINK,
+            Kind::HardwareProfile => &reference::HARDWARE_PROFILE,
+            Kind::HostProfile => &reference::HOST_PROFILE,
+            Kind::Rack => &reference::RACK,
+            _ => &reference::NETWORK,
+        };
+        report.add(
+            rule,
+            format!("{used} names {kind} {name}, which does not exist"),
+            index.advice(kind, name),
+            at,
+        );
+    }
+}
+
+/// A map of scalars as texts.
+fn texts(map: Option<&Ordered<Scalar>>) -> BTreeMap<String, String> {
+    map.into_iter()
+        .flat_map(Ordered::iter)
+        .map(|(key, value)| (key.to_owned(), value.as_text().to_owned()))
+        .collect()
+}

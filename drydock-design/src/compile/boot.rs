@@ -1,0 +1,163 @@
+//! Boot actions and the nodes they target.
+
+use std::collections::BTreeMap;
+
+use drydock_model::design::{AssetData, AssetPart, Kind, Part};
+use drydock_model::effective::{Asset, AssetKind, BootAction, EffectiveDesign, Node};
+use drydock_model::finding::Level;
+
+use super::read::Reader;
+use crate::index::Index;
+use crate::report::{Report, at};
+use crate::rules::boot::FILTER;
+use crate::select::Selector;
+
+/// The boot actions in design order.
+pub(super) fn compile(index: &Index<'_>, report: &mut Report) -> Vec<BootAction> {
+    let mut actions = Vec::new();
+    for document in index.of(Kind::BootAction) {
+        let Part::BootAction(part) = &document.part else {
+            continue;
+        };
+        let mut reader = Reader { document, report };
+        let assets = part.assets.iter().flatten().enumerate();
+        let assets = assets
+            .filter_map(|(number, part)| asset(&mut reader, number, part))
+            .collect();
+        actions.push(BootAction {
+            name: document.name.clone(),
+            signaling: part.signaling.unwrap_or(true),
+            node_filter: part.node_filter.clone(),
+            assets,
+        });
+    }
+    actions
+}
+
+fn asset(reader: &mut Reader<'_, '_>, number: usize, part: &AssetPart) -> Option<Asset> {
+    let number = number.to_string();
+    let path = |field| ["assets", number.as_str(), field];
+    let packages = part.kind == AssetKind::PkgList;
+    let target = if packages {
+        part.path.clone().unwrap_or_default()
+    } else {
+        let target = reader.required(part.path.as_deref(), &path("path"))?;
+        if !target.starts_with('/') || target.len() < 2 {
+            reader.bad(
+                &path("path"),
+                format_args!("{target:?} is not an absolute path"),
+                "begin it with a slash",
+            );
+            return None;
+        }
+        target
+    };
+    let (data, list) = match (&part.data, packages) {
+        (Some(AssetData::Packages(list)), true) => (None, list.iter().cloned().collect()),
+        (Some(AssetData::Text(_)), true) => {
+            reader.bad(
+                &path("data"),
+                "a pkg_list takes a map of packages to versions",
+                "write package: version",
+            );
+            return None;
+        }
+        (Some(AssetData::Packages(_)), false) => {
+            reader.bad(
+                &path("data"),
+                "only a pkg_list takes a map",
+                "write the data as a text",
+            );
+            return None;
+        }
+        (Some(AssetData::Text(text)), false) => (Some(text.clone()), BTreeMap::new()),
+        (None, _) => (None, BTreeMap::new()),
+    };
+    if data.is_none() && part.location.is_none() && !packages {
+        reader.bad(
+            &["assets", &number],
+            "the asset has neither data nor location",
+            "set one of them",
+        );
+        return None;
+    }
+    Some(Asset {
+        kind: part.kind,
+        path: target,
+        permissions: permissions(reader, &path("permissions"), part.permissions.as_deref()),
+        enabled: part.enabled,
+        data,
+        location: part.location.clone(),
+        location_pipeline: part.location_pipeline.clone().unwrap_or_default(),
+        data_pipeline: part.data_pipeline.clone().unwrap_or_default(),
+        packages: list,
+    })
+}
+
+fn permissions(reader: &mut Reader<'_, '_>, path: &[&str], text: Option<&str>) -> Option<u32> {
+    let text = text?;
+    let digits = text.strip_prefix("0o").unwrap_or(text);
+    match u32::from_str_radix(digits, 8) {
+        Ok(mode) if mode <= 0o7777 => Some(mode),
+        _ => {
+            reader.bad(
+                path,
+                format_args!("{text:?} is not a mode"),
+                "write octal digits, for instance '644'",
+            );
+            None
+        }
+    }
+}
+
+/// Notes on every node which boot actions target it.
+pub(super) fn target(
+    index: &Index<'_>,
+    design: &EffectiveDesign,
+    nodes: &mut [Node],
+    report: &mut Report,
+) {
+    for action in &design.boot_actions {
+        let selector = match &action.node_filter {
+            None => None,
+            Some(filter) => match Selector::new(filter, &design.racks) {
+                Ok(selector) => Some(selector),
+                Err(error) => {
+                    if let Some(document) = index.get(Kind::BootAction, &action.name) {
+                        let message = format!("BootAction {}: {error}", action.name);
+                        let advice =
+                            "name a criterion, or leave node_filter out to mean every node";
+                        report.add(&FILTER, message, advice, at(document, &["node_filter"]));
+                    }
+                    continue;
+                }
+            },
+        };
+        let mut any = false;
+        for node in nodes.iter_mut() {
+            if selector
+                .as_ref()
+                .is_none_or(|selector| selector.matches(node))
+            {
+                node.boot_actions.push(action.name.clone());
+                any = true;
+            }
+        }
+        if let (false, true, Some(document)) = (
+            any,
+            selector.is_some(),
+            index.get(Kind::BootAction, &action.name),
+        ) {
+            report.add_level(
+                &FILTER,
+                Level::Warning,
+                format!(
+                    "BootAction {}: its node_filter selects no node",
+                    action.name
+                ),
+                "correct the filter, or remove the boot action",
+                at(document, &["node_filter"]),
+            );
+        }
+    }
+}

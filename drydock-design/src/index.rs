@@ -1,0 +1,129 @@
+//! Documents by kind and name.
+
+use std::collections::HashMap;
+
+use drydock_model::design::{Document, HardwarePart, HostPart, Kind, LinkPart, NetworkPart, Part};
+use drydock_model::effective::Node;
+use drydock_model::finding::{DocumentRef, Location};
+use drydock_model::tree::nearest;
+
+/// The documents of a design, found by kind and name. Of several documents of one name the first counts.
+pub(crate) struct Index<'a> {
+    documents: &'a [Document],
+    by_name: HashMap<(Kind, &'a str), &'a Document>,
+}
+
+impl<'a> Index<'a> {
+    pub(crate) fn new(documents: &'a [Document]) -> Self {
+        let mut by_name = HashMap::with_capacity(documents.len());
+        for document in documents {
+            by_name
+                .entry((document.kind, document.name.as_str()))
+                .or_insert(document);
+        }
+        Index { documents, by_name }
+    }
+
+    pub(crate) fn get(&self, kind: Kind, name: &str) -> Option<&'a Document> {
+        self.by_name.get(&(kind, name)).copied()
+    }
+
+    pub(crate) fn has(&self, kind: Kind, name: &str) -> bool {
+        self.get(kind, name).is_some()
+    }
+
+    /// All documents in the order of the sources, those with a taken name included.
+    pub(crate) fn all(&self) -> &'a [Document] {
+        self.documents
+    }
+
+    /// The documents that count, in the order of the sources.
+    pub(crate) fn of(&self, kind: Kind) -> impl Iterator<Item = &'a Document> {
+        self.documents.iter().filter(move |document| {
+            document.kind == kind
+                && self
+                    .get(kind, &document.name)
+                    .is_some_and(|first| std::ptr::eq(first, *document))
+        })
+    }
+
+    pub(crate) fn links(&self) -> impl Iterator<Item = (&'a Document, &'a LinkPart)> {
+        self.of(Kind::NetworkLink)
+            .filter_map(|document| match &document.part {
+                Part::NetworkLink(part) => Some((document, part)),
+                _ => None,
+            })
+    }
+
+    pub(crate) fn networks(&self) -> impl Iterator<Item = (&'a Document, &'a NetworkPart)> {
+        self.of(Kind::Network)
+            .filter_map(|document| match &document.part {
+                Part::Network(part) => Some((document, part)),
+                _ => None,
+            })
+    }
+
+    pub(crate) fn hardware(&self, name: &str) -> Option<&'a HardwarePart> {
+        match &self.get(Kind::HardwareProfile, name)?.part {
+            Part::HardwareProfile(part) => Some(part),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn host(document: &'a Document) -> Option<&'a HostPart> {
+        match &document.part {
+            Part::HostProfile(part) | Part::BaremetalNode(part) => Some(part),
+            _ => None,
+        }
+    }
+
+    /// How to mend a name that nothing goes by.
+    pub(crate) fn advice(&self, kind: Kind, name: &str) -> String {
+        match nearest(name, self.of(kind).map(|document| document.name.as_str())) {
+            Some(near) => format!("did you mean {near}? Otherwise define a {kind} named {name}"),
+            None => format!("define a {kind} named {name}, or correct the name"),
+        }
+    }
+
+    /// Where a node gets the value at a path from: its own document, or the nearest profile that has it. Falls back on the longest
+    /// part of the path that its own document has; an empty path is the document's name.
+    pub(crate) fn locate<S: AsRef<str>>(
+        &self,
+        node: &Node,
+        path: &[S],
+    ) -> (Vec<DocumentRef>, Option<Location>) {
+        let Some(own) = self.get(Kind::BaremetalNode, &node.name) else {
+            return (Vec::new(), None);
+        };
+        self.locate_in(own, &node.profiles, path)
+    }
+
+    /// As [`Index::locate`], for a document and the profiles it inherits from.
+    pub(crate) fn locate_in<S: AsRef<str>>(
+        &self,
+        own: &Document,
+        profiles: &[String],
+        path: &[S],
+    ) -> (Vec<DocumentRef>, Option<Location>) {
+        if path.is_empty() {
+            return (vec![own.reference()], Some(own.name_location()));
+        }
+        if let Some(location) = own.find_location(path) {
+            return (vec![own.reference()], Some(location));
+        }
+        let origin = profiles
+            .iter()
+            .filter_map(|name| self.get(Kind::HostProfile, name))
+            .find_map(|profile| {
+                profile
+                    .find_location(path)
+                    .map(|location| (profile, location))
+            });
+        match origin {
+            Some((profile, location)) => {
+                (vec![profile.reference(), own.reference()], Some(location))
+            }
+            None => (vec![own.reference()], Some(own.location(path))),
+        }
+    }
+}

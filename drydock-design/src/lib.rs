@@ -1,0 +1,22 @@
+//! Design documents to the effective design, and what is to be said about it.
+//!
+//! Purpose: inheritance, aliases, route domains, filters ([`compile()`], [`select()`]), and every rule ([`validate()`], [`rules::ALL`]).
+//! Pure and thread-safe, so that the command line, the API, the engine and an editor share it. Nothing here panics on a bad
+//! design: what can be compiled is compiled, the rest are findings.
+//!
+//! Non-goals: no I/O, no reading of YAML (that is `drydock-ingester`), no talk to any machine.
+
+mod compile;
+mod digest;
+mod index;
+mod inherit;
+mod report;
+pub mod rules;
+mod select;
+pub mod size;
+pub mod template;
+
+pub use compile::{Compiled, compile};
+pub use digest::digest;
+pub use rules::validate;
+pub use select::{FilterError, select};

@@ -1,0 +1,86 @@
+//! Gathers findings.
+
+use std::collections::HashMap;
+
+use drydock_model::design::Document;
+use drydock_model::finding::{DocumentRef, Finding, Level, Location};
+
+use crate::rules::Rule;
+
+/// Findings in order. One that says the same of the same place is told once, with all the documents it concerns: a fault in a profile
+/// is one fault, however many nodes inherit it.
+#[derive(Default)]
+pub(crate) struct Report {
+    findings: Vec<Finding>,
+    told: HashMap<(&'static str, Option<Location>, String), usize>,
+}
+
+impl Report {
+    /// Adds a finding of a rule at the rule's level.
+    pub(crate) fn add(
+        &mut self,
+        rule: &Rule,
+        message: impl Into<String>,
+        diagnostic: impl Into<String>,
+        at: (Vec<DocumentRef>, Option<Location>),
+    ) {
+        self.add_level(rule, rule.level, message, diagnostic, at);
+    }
+
+    /// Adds a finding at a level of its own.
+    pub(crate) fn add_level(
+        &mut self,
+        rule: &Rule,
+        level: Level,
+        message: impl Into<String>,
+        diagnostic: impl Into<String>,
+        (documents, location): (Vec<DocumentRef>, Option<Location>),
+    ) {
+        let message = message.into();
+        let key = (rule.id, location.clone(), message.clone());
+        if let Some(&index) = self.told.get(&key) {
+            let known = &mut self.findings[index].documents;
+            for document in documents {
+                if !known.contains(&document) {
+                    known.push(document);
+                }
+            }
+            return;
+        }
+        self.told.insert(key, self.findings.len());
+        self.findings.push(Finding {
+            rule: rule.id.into(),
+            code: rule.code.into(),
+            level,
+            message,
+            diagnostic: diagnostic.into(),
+            documents,
+            location,
+        });
+    }
+
+    pub(crate) fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        self.findings.extend(findings);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    pub(crate) fn into_findings(self) -> Vec<Finding> {
+        self.findings
+    }
+}
+
+/// A document and the place of a value in it.
+pub(crate) fn at<S: AsRef<str>>(
+    document: &Document,
+    path: &[S],
+) -> (Vec<DocumentRef>, Option<Location>) {
+    (vec![document.reference()], Some(document.location(path)))
+}
+
+/// A document as a whole: the place of its name.
+pub(crate) fn whole(document: &Document) -> (Vec<DocumentRef>, Option<Location>) {
+    (vec![document.reference()], Some(document.name_location()))
+}

@@ -1,0 +1,59 @@
+//! Documents as such.
+
+use drydock_model::finding::Level;
+
+use super::{Rule, Site, from_compilation};
+use crate::report::Report;
+
+/// Kind and name are unique.
+pub(crate) static UNIQUE: Rule = Rule {
+    id: "document/unique",
+    code: "DD5007",
+    name: "Document Uniqueness",
+    level: Level::Error,
+    run: from_compilation,
+};
+
+/// One region: the keys and repositories of a second would silently be lost.
+pub(crate) static ONE_REGION: Rule = Rule {
+    id: "document/one-region",
+    code: "DD5008",
+    name: "Single Region",
+    level: Level::Error,
+    run: from_compilation,
+};
+
+/// Keys that nothing reads, where the published schema allows any.
+pub(crate) static UNREAD: Rule = Rule {
+    id: "document/unread-key",
+    code: "DD5009",
+    name: "Unread Keys",
+    level: Level::Warning,
+    run: unread,
+};
+
+fn unread(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for document in site.index.all() {
+        for ignored in &document.ignored {
+            let message = format!(
+                "{} {}: nothing reads {}",
+                document.kind,
+                document.name,
+                ignored.path_text()
+            );
+            let advice = match ignored.suggestion() {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!("known there are {}", ignored.known.join(", ")),
+            };
+            report.add(
+                rule,
+                message,
+                advice,
+                (
+                    vec![document.reference()],
+                    Some(document.at(ignored.position)),
+                ),
+            );
+        }
+    }
+}

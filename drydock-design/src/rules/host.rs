@@ -1,0 +1,185 @@
+//! Nodes: names, addresses, interfaces.
+
+use std::collections::HashMap;
+
+use drydock_model::effective::Node;
+use drydock_model::finding::Level;
+
+use super::network::is_noconfig;
+use super::{Rule, Site};
+use crate::report::Report;
+
+/// Host names are DNS names.
+pub(crate) static NAME: Rule = Rule {
+    id: "host/name",
+    code: "DD3003",
+    name: "Hostname Validity",
+    level: Level::Error,
+    run: name,
+};
+
+/// A node has an address on its primary network.
+pub(crate) static PRIMARY_NETWORK: Rule = Rule {
+    id: "host/primary-network",
+    code: "DD5107",
+    name: "Primary Network Address",
+    level: Level::Error,
+    run: primary_network,
+};
+
+/// Some interface carries each network that a node has an address on.
+pub(crate) static UNCARRIED: Rule = Rule {
+    id: "host/uncarried-address",
+    code: "DD5108",
+    name: "Address Use",
+    level: Level::Warning,
+    run: uncarried,
+};
+
+/// A device is the slave of one configured interface.
+pub(crate) static SLAVES: Rule = Rule {
+    id: "host/slaves",
+    code: "DD5109",
+    name: "Interface Slave Use",
+    level: Level::Error,
+    run: slaves,
+};
+
+/// A boot MAC address belongs to one node.
+pub(crate) static BOOT_MAC: Rule = Rule {
+    id: "host/boot-mac",
+    code: "DD5110",
+    name: "Duplicated Boot MAC",
+    level: Level::Error,
+    run: boot_mac,
+};
+
+/// RFC 1035, section 2.3.4: 255 octets in all, 63 in a label; RFC 1123, section 2.1: letters, digits and hyphens, no hyphen at an end.
+fn name(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for node in site.nodes() {
+        let fqdn = node.fqdn();
+        let advice = "use letters, digits and hyphens; up to 63 characters between dots, 255 in all (RFC 1035)";
+        if fqdn.len() > 255 {
+            let message = format!("the name {fqdn} is {} characters long", fqdn.len());
+            report.add(rule, message, advice, site.of_node(node, &[]));
+        }
+        for label in fqdn.split('.').filter(|label| !is_label(label)) {
+            let message = if label.contains("__") {
+                format!("the name {fqdn} has a double underscore")
+            } else {
+                format!("the name {fqdn} is not a DNS name: {label:?}")
+            };
+            report.add(rule, message, advice, site.of_node(node, &[]));
+        }
+    }
+}
+
+fn is_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && label
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+}
+
+fn primary_network(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for node in site.nodes() {
+        let Some(primary) = node
+            .primary_network
+            .as_deref()
+            .filter(|name| site.networks.contains_key(name))
+        else {
+            continue;
+        };
+        if !node.addressing.iter().any(|entry| entry.network == primary) {
+            let message = format!(
+                "BaremetalNode {} has no address on its primary network {primary}",
+                node.name
+            );
+            let (documents, location) = site.of_node(node, &["addressing"]);
+            report.add(
+                rule,
+                message,
+                "add the network to addressing",
+                (documents, location),
+            );
+        }
+    }
+}
+
+fn uncarried(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for node in site.nodes() {
+        for entry in &node.addressing {
+            let carried = node
+                .interfaces
+                .iter()
+                .any(|interface| interface.networks.contains(&entry.network));
+            let oob = node.oob.network.as_ref() == Some(&entry.network);
+            if !carried && !oob {
+                let message = format!(
+                    "BaremetalNode {} has an address on network {}, which no interface of it carries",
+                    node.name, entry.network
+                );
+                let advice = "add the network to an interface, or remove the address";
+                report.add(
+                    rule,
+                    message,
+                    advice,
+                    site.of_node(node, &["addressing", &entry.network]),
+                );
+            }
+        }
+    }
+}
+
+fn slaves(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for node in site.nodes() {
+        let mut first: HashMap<&str, &str> = HashMap::new();
+        for interface in node
+            .interfaces
+            .iter()
+            .filter(|interface| !is_noconfig(site, interface))
+        {
+            for slave in &interface.slaves {
+                let earlier = *first.entry(slave.name.as_str()).or_insert(&interface.name);
+                if earlier != interface.name {
+                    let place = site.of_node(
+                        node,
+                        &["interfaces", &interface.name, "slaves", &slave.name],
+                    );
+                    let message = format!(
+                        "the slave {} is in interface {earlier} and in interface {}",
+                        slave.name, interface.name
+                    );
+                    let advice = "remove it from one, or label the one that is for provisioning only `noconfig`";
+                    report.add(rule, message, advice, place);
+                }
+            }
+        }
+    }
+}
+
+fn boot_mac(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    let mut first: HashMap<&str, &Node> = HashMap::new();
+    for node in site.nodes() {
+        let Some(mac) = node.boot_mac.as_deref() else {
+            continue;
+        };
+        let Some(other) = first.insert(mac, node) else {
+            continue;
+        };
+        let (mut documents, location) = site.of_node(node, &["metadata", "boot_mac"]);
+        documents.extend(site.of_node(other, &[]).0);
+        let message = format!(
+            "the boot MAC {mac} of {} is also that of {}",
+            node.name, other.name
+        );
+        report.add(
+            rule,
+            message,
+            "write the MAC address of each node's own boot interface",
+            (documents, location),
+        );
+    }
+}

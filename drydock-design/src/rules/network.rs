@@ -1,0 +1,507 @@
+//! Links, networks and the addresses on them.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use drydock_model::design::Kind;
+use drydock_model::effective::{BondMode, Interface, Link, Node};
+use drydock_model::finding::Level;
+
+use super::{Rule, Site, from_compilation};
+use crate::report::Report;
+
+/// A bond's options fit its mode, and several ports need a bond.
+pub(crate) static BOND: Rule = Rule {
+    id: "network/bond",
+    code: "DD1006",
+    name: "Network Bond Rationality",
+    level: Level::Error,
+    run: bond,
+};
+
+/// A network is on one link, and an interface carries only what its link allows.
+pub(crate) static ALLOWED: Rule = Rule {
+    id: "network/allowed",
+    code: "DD1007",
+    name: "Allowed Network Check",
+    level: Level::Error,
+    run: allowed,
+};
+
+/// Addresses and gateways lie in their networks.
+pub(crate) static LOCALITY: Rule = Rule {
+    id: "network/locality",
+    code: "DD2002",
+    name: "IP Locality Check",
+    level: Level::Error,
+    run: locality,
+};
+
+/// MTUs are sane, and a network's is not above its link's.
+pub(crate) static MTU: Rule = Rule {
+    id: "network/mtu",
+    code: "DD2003",
+    name: "MTU Rationality",
+    level: Level::Error,
+    run: mtu,
+};
+
+/// Several networks need trunking; an untrunked link needs one untagged network.
+pub(crate) static TRUNKING: Rule = Rule {
+    id: "network/trunking",
+    code: "DD2004",
+    name: "Network Trunking Rationality",
+    level: Level::Error,
+    run: trunking,
+};
+
+/// An address belongs to one node.
+pub(crate) static DUPLICATE_ADDRESS: Rule = Rule {
+    id: "network/duplicate-address",
+    code: "DD2005",
+    name: "Duplicated IP Check",
+    level: Level::Error,
+    run: duplicate_address,
+};
+
+/// A CIDR has no host bits.
+pub(crate) static CIDR: Rule = Rule {
+    id: "network/cidr",
+    code: "DD2006",
+    name: "CIDR Validity",
+    level: Level::Error,
+    run: cidr,
+};
+
+/// VLAN ids are in range and unique on a link; one network of a link is untagged.
+pub(crate) static VLAN: Rule = Rule {
+    id: "network/vlan",
+    code: "DD5101",
+    name: "VLAN Validity",
+    level: Level::Error,
+    run: vlan,
+};
+
+/// A network is on some link.
+pub(crate) static UNLINKED: Rule = Rule {
+    id: "network/unlinked",
+    code: "DD5102",
+    name: "Network Link Presence",
+    level: Level::Warning,
+    run: unlinked,
+};
+
+const MTU_LEAST: u32 = 1280;
+const MTU_MOST: u32 = 65_536;
+
+fn bond(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for (document, part) in site.index.links() {
+        let (Some(link), Some(part)) = (site.links.get(document.name.as_str()), &part.bonding)
+        else {
+            continue;
+        };
+        let mut tell = |option: &str, message: String, advice: &str| {
+            let place = site.of(Kind::NetworkLink, &link.name, &["bonding", option]);
+            report.add(
+                rule,
+                format!("NetworkLink {}: {message}", link.name),
+                advice,
+                place,
+            );
+        };
+        let lacp_only = [
+            ("hash", part.hash.is_some()),
+            ("peer_rate", part.peer_rate.is_some()),
+        ];
+        let timing = [
+            ("mon_rate", part.mon_rate.unwrap_or(0) != 0),
+            ("up_delay", part.up_delay.unwrap_or(0) != 0),
+            ("down_delay", part.down_delay.unwrap_or(0) != 0),
+        ];
+        match link.bonding.mode {
+            BondMode::Disabled => {
+                for (option, _) in lacp_only.into_iter().chain(timing).filter(|(_, set)| *set) {
+                    let message = format!("bonding is disabled, so bonding.{option} has no effect");
+                    tell(option, message, "set a bonding mode, or remove the option");
+                }
+            }
+            BondMode::ActiveBackup | BondMode::BalanceRr => {
+                for (option, _) in lacp_only.into_iter().filter(|(_, set)| *set) {
+                    let message = format!("bonding.{option} is for 802.3ad only");
+                    tell(option, message, "remove the option, or use mode 802.3ad");
+                }
+            }
+            BondMode::Lacp => {}
+        }
+        if link.bonding.mode != BondMode::Disabled {
+            let monitor = link.bonding.mon_rate.unwrap_or(0);
+            for (option, delay) in [
+                ("up_delay", link.bonding.up_delay),
+                ("down_delay", link.bonding.down_delay),
+            ] {
+                if let Some(delay) = delay.filter(|delay| *delay < monitor) {
+                    let message = format!(
+                        "bonding.{option} of {delay} ms is less than mon_rate, {monitor} ms"
+                    );
+                    tell(option, message, "set it to mon_rate or more");
+                }
+            }
+        }
+    }
+    for node in site.nodes() {
+        for interface in &node.interfaces {
+            let bonded = site
+                .links
+                .get(interface.link.as_str())
+                .is_none_or(|link| link.bonding.mode != BondMode::Disabled);
+            if interface.slaves.len() > 1 && !bonded {
+                let place = site.of_node(node, &["interfaces", &interface.name, "slaves"]);
+                let message = format!(
+                    "interface {} has {} slaves, but bonding is disabled on NetworkLink {}",
+                    interface.name,
+                    interface.slaves.len(),
+                    interface.link
+                );
+                report.add(
+                    rule,
+                    message,
+                    "set a bonding mode on the link, or leave one slave",
+                    place,
+                );
+            }
+        }
+    }
+}
+
+fn allowed(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    let mut first: HashMap<&str, &Link> = HashMap::new();
+    for link in &site.compiled.design.links {
+        for network in &link.allowed_networks {
+            let earlier = *first.entry(network).or_insert(link);
+            if earlier.name != link.name {
+                let place = site.of(
+                    Kind::NetworkLink,
+                    &link.name,
+                    &["allowed_networks", network],
+                );
+                let message = format!(
+                    "network {network} is allowed on NetworkLink {} and on NetworkLink {}",
+                    earlier.name, link.name
+                );
+                report.add(
+                    rule,
+                    message,
+                    "a network crosses one link only; remove it from one of the two",
+                    place,
+                );
+            }
+        }
+    }
+    for node in site.nodes() {
+        for interface in &node.interfaces {
+            let Some(link) = site.links.get(interface.link.as_str()) else {
+                continue;
+            };
+            for network in interface
+                .networks
+                .iter()
+                .filter(|network| !link.allowed_networks.contains(network))
+            {
+                let place =
+                    site.of_node(node, &["interfaces", &interface.name, "networks", network]);
+                let message = format!(
+                    "interface {} carries network {network}, which NetworkLink {} does not allow",
+                    interface.name, link.name
+                );
+                let advice = format!(
+                    "add {network} to allowed_networks of the link, or remove it from the interface"
+                );
+                report.add(rule, message, advice, place);
+            }
+        }
+    }
+}
+
+fn locality(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for (document, part) in site.index.networks() {
+        let Some(network) = site.networks.get(document.name.as_str()) else {
+            continue;
+        };
+        for (number, route) in part.routes.iter().flatten().enumerate() {
+            let number = number.to_string();
+            let place = site.of(
+                Kind::Network,
+                &network.name,
+                &["routes", &number, "gateway"],
+            );
+            match &route.gateway {
+                None => {
+                    let message = format!("Network {}: a route has no gateway", network.name);
+                    report.add(rule, message, "set a gateway on this network", place);
+                }
+                Some(text) => {
+                    let gateway = text.trim().parse::<IpAddr>().ok();
+                    if let Some(gateway) = gateway.filter(|gateway| !network.cidr.contains(gateway))
+                    {
+                        let message = format!(
+                            "Network {}: the gateway {gateway} is not in {}",
+                            network.name,
+                            network.cidr.trunc()
+                        );
+                        report.add(
+                            rule,
+                            message,
+                            "a gateway must be on the network itself",
+                            place,
+                        );
+                    }
+                }
+            }
+        }
+    }
+    for node in site.nodes() {
+        for (name, address, network) in site.statics(node) {
+            let Some(network) = network.filter(|network| !network.cidr.contains(&address)) else {
+                continue;
+            };
+            let message = format!(
+                "BaremetalNode {}: the address {address} is not in network {name}, {}",
+                node.name,
+                network.cidr.trunc()
+            );
+            report.add(
+                rule,
+                message,
+                "choose an address of the network",
+                site.of_address(node, name),
+            );
+        }
+    }
+}
+
+fn mtu(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    let sane = MTU_LEAST..=MTU_MOST;
+    let advice = format!("use {MTU_LEAST} to {MTU_MOST}; 1500 is standard, 9100 jumbo");
+    for link in site
+        .compiled
+        .design
+        .links
+        .iter()
+        .filter(|link| !sane.contains(&link.mtu))
+    {
+        let message = format!(
+            "NetworkLink {}: the MTU {} is out of range",
+            link.name, link.mtu
+        );
+        report.add(
+            rule,
+            message,
+            advice.clone(),
+            site.of(Kind::NetworkLink, &link.name, &["mtu"]),
+        );
+    }
+    for (document, part) in site.index.networks() {
+        let Some(network) = site.networks.get(document.name.as_str()) else {
+            continue;
+        };
+        let (Some(mtu), true) = (network.mtu, part.mtu.is_some()) else {
+            continue;
+        };
+        let place = || site.of(Kind::Network, &network.name, &["mtu"]);
+        if !sane.contains(&mtu) {
+            let message = format!("Network {}: the MTU {mtu} is out of range", network.name);
+            report.add(rule, message, advice.clone(), place());
+        }
+        let links = site.compiled.design.links.iter();
+        for link in
+            links.filter(|link| link.allowed_networks.contains(&network.name) && mtu > link.mtu)
+        {
+            let message = format!(
+                "Network {}: the MTU {mtu} is above that of NetworkLink {}, {}",
+                network.name, link.name, link.mtu
+            );
+            report.add(rule, message, "lower it, or raise the link's", place());
+        }
+    }
+}
+
+fn trunking(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for link in site
+        .compiled
+        .design
+        .links
+        .iter()
+        .filter(|link| !link.trunked)
+    {
+        let place = |path: &[&str]| site.of(Kind::NetworkLink, &link.name, path);
+        if link.allowed_networks.len() > 1 {
+            let message = format!(
+                "NetworkLink {} allows {} networks, but trunking is disabled",
+                link.name,
+                link.allowed_networks.len()
+            );
+            let advice = "set trunking.mode to 802.1q, or allow one network";
+            report.add(rule, message, advice, place(&["allowed_networks"]));
+        }
+        match &link.default_network {
+            None => {
+                let message = format!(
+                    "NetworkLink {} has trunking disabled and no default network",
+                    link.name
+                );
+                report.add(
+                    rule,
+                    message,
+                    "set trunking.default_network",
+                    place(&["trunking"]),
+                );
+            }
+            Some(name) => {
+                if let Some(vlan) = site
+                    .networks
+                    .get(name.as_str())
+                    .and_then(|network| network.vlan)
+                {
+                    let message = format!(
+                        "NetworkLink {} has trunking disabled, but its network {name} has VLAN {vlan}",
+                        link.name
+                    );
+                    let advice = "remove the vlan of the network, or set trunking.mode to 802.1q";
+                    report.add(
+                        rule,
+                        message,
+                        advice,
+                        place(&["trunking", "default_network"]),
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn duplicate_address(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    let mut first: HashMap<_, &Node> = HashMap::new();
+    for node in site.nodes() {
+        for (network, address, _) in site.statics(node) {
+            let Some(other) = first.insert(address, node) else {
+                continue;
+            };
+            let (mut documents, location) = site.of_address(node, network);
+            documents.extend(
+                site.of_node(other, &[])
+                    .0
+                    .into_iter()
+                    .filter(|_| other.name != node.name),
+            );
+            let message = format!(
+                "the address {address} of {} is also that of {}",
+                node.name, other.name
+            );
+            report.add(
+                rule,
+                message,
+                "give each node an address of its own",
+                (documents, location),
+            );
+        }
+    }
+}
+
+fn cidr(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for network in site
+        .compiled
+        .design
+        .networks
+        .iter()
+        .filter(|network| network.cidr.trunc() != network.cidr)
+    {
+        let message = format!("Network {}: {} has host bits", network.name, network.cidr);
+        let advice = format!("write {}", network.cidr.trunc());
+        report.add(
+            rule,
+            message,
+            advice,
+            site.of(Kind::Network, &network.name, &["cidr"]),
+        );
+    }
+}
+
+fn vlan(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    from_compilation(rule, site, report);
+    for link in &site.compiled.design.links {
+        let mut first: HashMap<Option<u16>, &str> = HashMap::new();
+        for name in &link.allowed_networks {
+            let Some(network) = site.networks.get(name.as_str()) else {
+                continue;
+            };
+            // Compilation has told about an id out of range; it is no second untagged network.
+            let told = network.vlan.is_none()
+                && site
+                    .of(Kind::Network, name, &["vlan"])
+                    .1
+                    .is_some_and(|place| {
+                        site.compiled.findings.iter().any(|finding| {
+                            finding.rule == rule.id && finding.location.as_ref() == Some(&place)
+                        })
+                    });
+            if told {
+                continue;
+            }
+            let Some(other) = first
+                .insert(network.vlan, name)
+                .filter(|other| other != name)
+            else {
+                continue;
+            };
+            let what = network
+                .vlan
+                .map_or_else(|| "no VLAN".to_owned(), |vlan| format!("VLAN {vlan}"));
+            let message = format!(
+                "networks {other} and {name} both have {what} on NetworkLink {}",
+                link.name
+            );
+            report.add(
+                rule,
+                message,
+                "give each network of a link a VLAN of its own",
+                site.of(Kind::Network, name, &["vlan"]),
+            );
+        }
+    }
+}
+
+fn unlinked(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    let linked: std::collections::HashSet<&str> = site
+        .compiled
+        .design
+        .links
+        .iter()
+        .flat_map(|link| &link.allowed_networks)
+        .map(String::as_str)
+        .collect();
+    for network in site
+        .compiled
+        .design
+        .networks
+        .iter()
+        .filter(|network| !linked.contains(network.name.as_str()))
+    {
+        let message = format!("Network {} is on no link", network.name);
+        let advice = "add it to allowed_networks of its NetworkLink";
+        report.add(
+            rule,
+            message,
+            advice,
+            site.of(Kind::Network, &network.name, &[]),
+        );
+    }
+}
+
+/// Whether an interface is for provisioning only.
+pub(super) fn is_noconfig(site: &Site<'_>, interface: &Interface) -> bool {
+    interface.labels.contains_key("noconfig")
+        || site
+            .links
+            .get(interface.link.as_str())
+            .is_some_and(|link| link.labels.contains_key("noconfig"))
+}

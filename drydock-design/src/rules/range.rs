@@ -1,0 +1,208 @@
+//! Address ranges of networks.
+
+use drydock_model::design::Kind;
+use drydock_model::effective::{Address, Range, RangeKind};
+use drydock_model::finding::Level;
+
+use super::{Rule, Site};
+use crate::report::Report;
+
+/// Ranges lie in their network and do not overlap.
+pub(crate) static SHAPE: Rule = Rule {
+    id: "range/shape",
+    code: "DD5103",
+    name: "Address Range Validity",
+    level: Level::Error,
+    run: shape,
+};
+
+/// No node's address and no gateway lies where others are given out.
+pub(crate) static USE: Rule = Rule {
+    id: "range/use",
+    code: "DD5104",
+    name: "Address Range Use",
+    level: Level::Error,
+    run: use_of,
+};
+
+/// A node's address lies in the static range, where there is one.
+pub(crate) static STATIC: Rule = Rule {
+    id: "range/static",
+    code: "DD5105",
+    name: "Static Address Range",
+    level: Level::Warning,
+    run: statics,
+};
+
+/// DHCP needs a range.
+pub(crate) static DHCP: Rule = Rule {
+    id: "range/dhcp",
+    code: "DD5106",
+    name: "DHCP Address Range",
+    level: Level::Error,
+    run: dhcp,
+};
+
+fn contains(range: &Range, address: std::net::IpAddr) -> bool {
+    range.start.is_ipv4() == address.is_ipv4() && range.start <= address && address <= range.end
+}
+
+fn word(kind: RangeKind) -> &'static str {
+    match kind {
+        RangeKind::Static => "static",
+        RangeKind::Dhcp => "dhcp",
+        RangeKind::Reserved => "reserved",
+    }
+}
+
+fn show(range: &Range) -> String {
+    format!(
+        "{} range {} to {}",
+        word(range.kind),
+        range.start,
+        range.end
+    )
+}
+
+fn shape(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for network in &site.compiled.design.networks {
+        let place = || site.of(Kind::Network, &network.name, &["ranges"]);
+        for range in &network.ranges {
+            if !(network.cidr.contains(&range.start) && network.cidr.contains(&range.end)) {
+                let message = format!(
+                    "Network {}: the {} is not in {}",
+                    network.name,
+                    show(range),
+                    network.cidr.trunc()
+                );
+                report.add(rule, message, "keep ranges within the network", place());
+            }
+        }
+        let mut sorted: Vec<&Range> = network.ranges.iter().collect();
+        sorted.sort_by_key(|range| (range.start, range.end));
+        let mut widest: Option<&Range> = None;
+        for range in sorted {
+            if let Some(before) =
+                widest.filter(|before| range.start <= before.end && contains(before, range.start))
+            {
+                let message = format!(
+                    "Network {}: the {} overlaps the {}",
+                    network.name,
+                    show(range),
+                    show(before)
+                );
+                report.add(rule, message, "make the ranges distinct", place());
+            }
+            if widest.is_none_or(|before| before.end < range.end) {
+                widest = Some(range);
+            }
+        }
+    }
+}
+
+fn use_of(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for node in site.nodes() {
+        for (name, address, network) in site.statics(node) {
+            let ranges = network.into_iter().flat_map(|network| &network.ranges);
+            for range in
+                ranges.filter(|range| range.kind != RangeKind::Static && contains(range, address))
+            {
+                let message = format!(
+                    "BaremetalNode {}: the address {address} is in the {} of network {name}",
+                    node.name,
+                    show(range)
+                );
+                report.add(
+                    rule,
+                    message,
+                    "choose an address outside that range",
+                    site.of_address(node, name),
+                );
+            }
+        }
+    }
+    for network in &site.compiled.design.networks {
+        let dhcp = || {
+            network
+                .ranges
+                .iter()
+                .filter(|range| range.kind == RangeKind::Dhcp)
+        };
+        for gateway in network.routes.iter().filter_map(|route| route.gateway) {
+            for range in dhcp().filter(|range| contains(range, gateway)) {
+                let message = format!(
+                    "Network {}: the gateway {gateway} is in the {}",
+                    network.name,
+                    show(range)
+                );
+                let advice = "move the range, so that DHCP never gives out the gateway's address";
+                report.add(
+                    rule,
+                    message,
+                    advice,
+                    site.of(Kind::Network, &network.name, &["ranges"]),
+                );
+            }
+        }
+    }
+}
+
+fn statics(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for node in site.nodes() {
+        for (name, address, network) in site.statics(node) {
+            let Some(network) = network.filter(|network| network.cidr.contains(&address)) else {
+                continue;
+            };
+            let mut declared = network
+                .ranges
+                .iter()
+                .filter(|range| range.kind == RangeKind::Static)
+                .peekable();
+            let elsewhere = network
+                .ranges
+                .iter()
+                .any(|range| range.kind != RangeKind::Static && contains(range, address));
+            if declared.peek().is_some()
+                && !elsewhere
+                && !declared.any(|range| contains(range, address))
+            {
+                let message = format!(
+                    "BaremetalNode {}: the address {address} is outside the static range of network {name}",
+                    node.name
+                );
+                report.add(
+                    rule,
+                    message,
+                    "widen the range, or choose another address",
+                    site.of_address(node, name),
+                );
+            }
+        }
+    }
+}
+
+fn dhcp(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for node in site.nodes() {
+        for entry in node
+            .addressing
+            .iter()
+            .filter(|entry| entry.address == Address::Dhcp)
+        {
+            let Some(network) = site.networks.get(entry.network.as_str()) else {
+                continue;
+            };
+            if !network
+                .ranges
+                .iter()
+                .any(|range| range.kind == RangeKind::Dhcp)
+            {
+                let message = format!(
+                    "BaremetalNode {} gets its address on network {} by DHCP, but the network has no dhcp range",
+                    node.name, network.name
+                );
+                let advice = "add a dhcp range to the network, or give the node an address";
+                report.add(rule, message, advice, site.of_address(node, &network.name));
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What rules look at.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use drydock_model::design::{Document, Kind};
+use drydock_model::effective::{Address, Link, Network, Node};
+use drydock_model::finding::{DocumentRef, Location};
+
+use crate::compile::Compiled;
+use crate::index::Index;
+use crate::report::{at, whole};
+
+/// A design as documents and compiled, with its names indexed.
+pub struct Site<'a> {
+    pub(crate) compiled: &'a Compiled,
+    pub(crate) index: Index<'a>,
+    pub(crate) networks: HashMap<&'a str, &'a Network>,
+    pub(crate) links: HashMap<&'a str, &'a Link>,
+}
+
+pub(crate) type Place = (Vec<DocumentRef>, Option<Location>);
+
+impl<'a> Site<'a> {
+    /// Indexes a design.
+    #[must_use]
+    pub fn new(documents: &'a [Document], compiled: &'a Compiled) -> Self {
+        let design = &compiled.design;
+        Site {
+            compiled,
+            index: Index::new(documents),
+            networks: design
+                .networks
+                .iter()
+                .map(|network| (network.name.as_str(), network))
+                .collect(),
+            links: design
+                .links
+                .iter()
+                .map(|link| (link.name.as_str(), link))
+                .collect(),
+        }
+    }
+
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &'a Node> {
+        self.compiled.design.nodes.iter().map(|node| &**node)
+    }
+
+    /// Static addresses of a node with the network each is on, when that exists, and where the address is written.
+    pub(crate) fn statics(
+        &self,
+        node: &'a Node,
+    ) -> impl Iterator<Item = (&'a str, IpAddr, Option<&'a Network>)> {
+        node.addressing
+            .iter()
+            .filter_map(|entry| match entry.address {
+                Address::Static(address) => Some((
+                    entry.network.as_str(),
+                    address,
+                    self.networks.get(entry.network.as_str()).copied(),
+                )),
+                Address::Dhcp => None,
+            })
+    }
+
+    /// The place of a value of a node, in its own document or in the profile it inherits the value from.
+    pub(crate) fn of_node(&self, node: &Node, path: &[&str]) -> Place {
+        self.index.locate(node, path)
+    }
+
+    /// The place of a node's address on a network.
+    pub(crate) fn of_address(&self, node: &Node, network: &str) -> Place {
+        self.index.locate(node, &["addressing", network, "address"])
+    }
+
+    /// The place of a value of a document.
+    pub(crate) fn of(&self, kind: Kind, name: &str, path: &[&str]) -> Place {
+        match self.index.get(kind, name) {
+            Some(document) if path.is_empty() => whole(document),
+            Some(document) => at(document, path),
+            None => (Vec::new(), None),
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Disks, partitions, volumes.
+
+use std::collections::{HashMap, HashSet};
+
+use drydock_model::effective::{Filesystem, Node, Size};
+use drydock_model::finding::Level;
+
+use super::{Rule, Site};
+use crate::report::Report;
+
+/// Root and boot are large enough.
+pub(crate) static BOOT: Rule = Rule {
+    id: "storage/boot",
+    code: "DD1001",
+    name: "Rational Boot Storage",
+    level: Level::Error,
+    run: boot,
+};
+
+/// A disk is partitioned or in a volume group; a volume group has a disk.
+pub(crate) static PARTITIONING: Rule = Rule {
+    id: "storage/partitioning",
+    code: "DD2002",
+    name: "Storage Partitioning",
+    level: Level::Error,
+    run: partitioning,
+};
+
+/// Shares of a disk or a volume group are at most 99 percent in sum.
+pub(crate) static SIZING: Rule = Rule {
+    id: "storage/sizing",
+    code: "DD2003",
+    name: "Storage Sizing",
+    level: Level::Error,
+    run: sizing,
+};
+
+/// Mount points are unique on a node.
+pub(crate) static MOUNTPOINT: Rule = Rule {
+    id: "storage/mountpoint",
+    code: "DD2004",
+    name: "Storage Mountpoint",
+    level: Level::Error,
+    run: mountpoint,
+};
+
+const GIGABYTE: u64 = 1_000_000_000;
+const ROOT_LEAST: u64 = 20 * GIGABYTE;
+const BOOT_LEAST: u64 = GIGABYTE;
+
+/// A partition or a logical volume.
+struct Volume<'a> {
+    /// `physical_devices` or `volume_groups`.
+    holders: &'static str,
+    holder: &'a str,
+    /// `partitions` or `logical_volumes`.
+    list: &'static str,
+    name: &'a str,
+    size: Size,
+    filesystem: Option<&'a Filesystem>,
+}
+
+impl Volume<'_> {
+    fn path<'p>(&'p self, field: &'p [&'p str]) -> Vec<&'p str> {
+        [
+            &["storage", self.holders, self.holder, self.list, self.name],
+            field,
+        ]
+        .concat()
+    }
+
+    fn mountpoint(&self) -> Option<&str> {
+        self.filesystem
+            .and_then(|filesystem| filesystem.mountpoint.as_deref())
+    }
+}
+
+fn volumes(node: &Node) -> Vec<Volume<'_>> {
+    let partitions = node.storage.devices.iter().flat_map(|device| {
+        device.partitions.iter().map(|partition| Volume {
+            holders: "physical_devices",
+            holder: &device.device.name,
+            list: "partitions",
+            name: &partition.name,
+            size: partition.size,
+            filesystem: partition.filesystem.as_ref(),
+        })
+    });
+    let logical = node.storage.volume_groups.iter().flat_map(|group| {
+        group.logical_volumes.iter().map(|volume| Volume {
+            holders: "volume_groups",
+            holder: &group.name,
+            list: "logical_volumes",
+            name: &volume.name,
+            size: volume.size,
+            filesystem: volume.filesystem.as_ref(),
+        })
+    });
+    partitions.chain(logical).collect()
+}
+
+/// What is mounted there; failing that, what goes by the name.
+fn system<'v, 'a>(
+    volumes: &'v [Volume<'a>],
+    mountpoint: &str,
+    name: &str,
+) -> Option<&'v Volume<'a>> {
+    let mounted = volumes
+        .iter()
+        .find(|volume| volume.mountpoint() == Some(mountpoint));
+    mounted.or_else(|| volumes.iter().find(|volume| volume.name == name))
+}
+
+fn boot(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for node in site.nodes() {
+        let volumes = volumes(node);
+        let root = system(&volumes, "/", "root");
+        if root.is_none() {
+            let message = "there is no root file system";
+            let advice = "add a partition or logical volume of at least 20g that is mounted at /";
+            report.add(rule, message, advice, site.of_node(node, &["storage"]));
+        }
+        let boot = system(&volumes, "/boot", "boot");
+        for (volume, what, least) in [(root, "root", ROOT_LEAST), (boot, "boot", BOOT_LEAST)] {
+            let Some(volume) = volume else { continue };
+            // The size of a share is known with the disk only.
+            let (Size::Bytes(bytes) | Size::AtLeast(bytes)) = volume.size else {
+                continue;
+            };
+            if bytes < least {
+                let message = format!(
+                    "the {what} file system, {} on {}, has {bytes} bytes, less than {} GB",
+                    volume.name,
+                    volume.holder,
+                    least / GIGABYTE
+                );
+                report.add(
+                    rule,
+                    message,
+                    "make it larger",
+                    site.of_node(node, &volume.path(&["size"])),
+                );
+            }
+        }
+    }
+}
+
+fn partitioning(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for node in site.nodes() {
+        let mut used: HashSet<&str> = HashSet::new();
+        for device in &node.storage.devices {
+            let name = device.device.name.as_str();
+            let place = || site.of_node(node, &["storage", "physical_devices", name]);
+            used.extend(device.volume_group.as_deref());
+            let advice = "use a disk for partitions or for one volume group";
+            match (device.partitions.is_empty(), &device.volume_group) {
+                (false, Some(group)) => {
+                    let message =
+                        format!("the disk {name} has partitions and is in volume group {group}");
+                    report.add(rule, message, advice, place());
+                }
+                (true, None) => {
+                    report.add(
+                        rule,
+                        format!("the disk {name} has neither partitions nor a volume group"),
+                        advice,
+                        place(),
+                    );
+                }
+                _ => {}
+            }
+            for partition in &device.partitions {
+                used.extend(partition.volume_group.as_deref());
+                if let (Some(group), Some(_)) = (&partition.volume_group, &partition.filesystem) {
+                    let path = [
+                        "storage",
+                        "physical_devices",
+                        name,
+                        "partitions",
+                        partition.name.as_str(),
+                    ];
+                    let message = format!(
+                        "the partition {} on {name} has a file system and is in volume group {group}",
+                        partition.name
+                    );
+                    report.add(
+                        rule,
+                        message,
+                        "use a partition for one of the two",
+                        site.of_node(node, &path),
+                    );
+                }
+            }
+        }
+        for group in node
+            .storage
+            .volume_groups
+            .iter()
+            .filter(|group| !used.contains(group.name.as_str()))
+        {
+            let message = format!("volume group {} has no disk and no partition", group.name);
+            let advice = "set volume_group on a disk or a partition";
+            report.add(
+                rule,
+                message,
+                advice,
+                site.of_node(node, &["storage", "volume_groups", &group.name]),
+            );
+        }
+        let groups: HashSet<&str> = node
+            .storage
+            .volume_groups
+            .iter()
+            .map(|group| group.name.as_str())
+            .collect();
+        let mut unknown: Vec<&str> = used
+            .into_iter()
+            .filter(|name| !groups.contains(name))
+            .collect();
+        unknown.sort_unstable();
+        for name in unknown {
+            let message = format!("volume group {name} has disks, but is not defined");
+            let advice = "define it under storage.volume_groups";
+            report.add_level(
+                rule,
+                Level::Warning,
+                message,
+                advice,
+                site.of_node(node, &["storage"]),
+            );
+        }
+    }
+}
+
+fn sizing(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for node in site.nodes() {
+        let mut shares: HashMap<(&str, &str), u32> = HashMap::new();
+        for volume in volumes(node) {
+            let (Size::Percent(share) | Size::AtLeastPercent(share)) = volume.size else {
+                continue;
+            };
+            let sum = shares.entry((volume.holders, volume.holder)).or_default();
+            let before = *sum;
+            *sum = before.saturating_add(share);
+            if before <= 99 && *sum > 99 {
+                let message = format!(
+                    "the shares of {} add up to {sum}% with {}",
+                    volume.holder, volume.name
+                );
+                let advice = "leave at least one percent for the partition table and alignment";
+                report.add(
+                    rule,
+                    message,
+                    advice,
+                    site.of_node(node, &volume.path(&["size"])),
+                );
+            }
+        }
+    }
+}
+
+fn mountpoint(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for node in site.nodes() {
+        let volumes = volumes(node);
+        let mut first: HashMap<&str, &Volume<'_>> = HashMap::new();
+        for volume in &volumes {
+            let Some(point) = volume
+                .mountpoint()
+                .filter(|point| !matches!(*point, "none" | "swap"))
+            else {
+                continue;
+            };
+            let Some(other) = first.insert(point, volume) else {
+                continue;
+            };
+            let message = format!(
+                "{} on {} and {} on {} are both mounted at {point}",
+                other.name, other.holder, volume.name, volume.holder
+            );
+            let place = site.of_node(node, &volume.path(&["filesystem", "mountpoint"]));
+            report.add(rule, message, "give each a mount point of its own", place);
+        }
+    }
+}

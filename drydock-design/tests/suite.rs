@@ -1,0 +1,29 @@
+//! Behaviour of the crate through its public door, one file for each subject.
+#![allow(clippy::unwrap_used)]
+
+#[path = "suite/site.rs"]
+mod site;
+
+#[path = "suite/samples.rs"]
+mod samples;
+
+#[path = "suite/rules.rs"]
+mod rules;
+
+#[path = "suite/inherit.rs"]
+mod inherit;
+
+#[path = "suite/never_panics.rs"]
+mod never_panics;
+
+#[path = "suite/select.rs"]
+mod select;
+
+#[path = "suite/snapshots.rs"]
+mod snapshots;
+
+#[path = "suite/template.rs"]
+mod template;
+
+#[path = "suite/perf.rs"]
+mod perf;

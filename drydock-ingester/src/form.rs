@@ -1,0 +1,194 @@
+//! What the surface forms have in common: a head that names the document, and a body.
+
+use std::sync::Arc;
+
+use drydock_model::design::{Document, Kind};
+use drydock_model::finding::{DocumentRef, Finding, Level, Location};
+use drydock_model::ingest::Source;
+use drydock_model::tree::{Position, ReadError, Tree, nearest};
+
+/// What became of one document of a stream.
+pub(crate) enum Outcome {
+    /// Taken.
+    Document(Box<Document>),
+    /// Not ours, and none of our business.
+    PassedOver,
+    /// Ours, but it cannot be taken.
+    Refused(Box<Finding>),
+}
+
+/// A surface form.
+pub(crate) trait Form {
+    /// As the API names it.
+    fn name(&self) -> &'static str;
+    /// What its documents look like, for a message.
+    fn sample(&self) -> &'static str;
+    /// Whether a document is meant to be of this form.
+    fn recognises(&self, tree: &Tree) -> bool;
+    /// Reads it.
+    fn read(&self, tree: &Tree, source: &Source) -> Outcome;
+}
+
+/// A refusal of a document at a place in it.
+pub(crate) fn refuse(
+    source: &Source,
+    position: Position,
+    rule: &str,
+    message: String,
+    diagnostic: String,
+) -> Outcome {
+    Outcome::Refused(Box::new(Finding {
+        rule: rule.into(),
+        code: "DD000".into(),
+        level: Level::Error,
+        message,
+        diagnostic,
+        documents: Vec::new(),
+        location: Some(place(source, position)),
+    }))
+}
+
+/// A document given to the ingester of the other form.
+pub(crate) fn wrong_form(
+    tree: &Tree,
+    wanted: &dyn Form,
+    says: &dyn Form,
+    source: &Source,
+) -> Outcome {
+    refuse(
+        source,
+        tree.position,
+        "document/form",
+        format!(
+            "this document is in the {} form ({}), but was given to the {} ingester",
+            says.name(),
+            says.sample(),
+            wanted.name()
+        ),
+        format!(
+            "use the {0} ingester (ingester={0}), or auto, which takes both",
+            says.name()
+        ),
+    )
+}
+
+/// A document of no form at all.
+pub(crate) fn no_form(tree: &Tree, source: &Source) -> Outcome {
+    refuse(
+        source,
+        tree.position,
+        "document/form",
+        format!("this is {}, not a design document", tree.describe()),
+        "a document begins with `apiVersion: drydock/v1` and `kind`, or with `schema: drydock/<Kind>/v1`".into(),
+    )
+}
+
+/// The kind that a head names.
+pub(crate) fn kind(word: &str) -> Result<Kind, (String, String)> {
+    if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == word) {
+        return Ok(kind);
+    }
+    let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+    let diagnostic = match nearest(word, known.iter().copied()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("known kinds are {}", known.join(", ")),
+    };
+    Err((format!("unknown kind {word:?}"), diagnostic))
+}
+
+/// Reads metadata and body once the kind is known.
+pub(crate) fn finish(kind: Kind, tree: &Tree, body_key: &str, source: &Source) -> Outcome {
+    let metadata = tree.get("metadata");
+    let name = metadata.and_then(|metadata| metadata.get("name"));
+    let Some((name, name_position)) = name
+        .and_then(|name| name.as_text().map(|text| (text, name.position)))
+        .filter(|(text, _)| !text.is_empty())
+    else {
+        let at = name
+            .or(metadata)
+            .map_or(tree.position, |there| there.position);
+        return refuse(
+            source,
+            at,
+            "document/name",
+            format!("this {kind} has no name"),
+            "set metadata.name to a text".into(),
+        );
+    };
+    let Some(body) = tree.get(body_key) else {
+        return refuse(
+            source,
+            tree.position,
+            "document/body",
+            format!("{kind} {name} has no `{body_key}`"),
+            format!("put its fields under `{body_key}`; `{body_key}: {{}}` when there are none"),
+        );
+    };
+    match Document::read(
+        kind,
+        name,
+        name_position,
+        Arc::new(body.clone()),
+        Arc::clone(&source.name),
+    ) {
+        Ok(mut document) => {
+            if let Some(labels) = metadata.and_then(|metadata| metadata.get("labels")) {
+                document.labels = labels
+                    .entries()
+                    .iter()
+                    .filter_map(|entry| {
+                        entry
+                            .value
+                            .as_text()
+                            .map(|text| (entry.key.to_string(), text.to_owned()))
+                    })
+                    .collect();
+            }
+            Outcome::Document(Box::new(document))
+        }
+        Err(error) => {
+            let place = place(source, error.position.unwrap_or(body.position));
+            Outcome::Refused(Box::new(misfit(kind, name, body_key, &error, place)))
+        }
+    }
+}
+
+fn misfit(
+    kind: Kind,
+    name: &str,
+    body_key: &str,
+    error: &ReadError,
+    location: Location,
+) -> Finding {
+    let path = error.path_text();
+    let field = if path.is_empty() {
+        body_key.to_owned()
+    } else {
+        format!("{body_key}.{path}")
+    };
+    let diagnostic = match (error.suggestion(), error.known) {
+        (Some(near), _) => format!("did you mean {near:?}?"),
+        (None, []) => "see the field reference for what may stand here".into(),
+        (None, known) => format!("known here are {}", known.join(", ")),
+    };
+    Finding {
+        rule: "document/schema".into(),
+        code: "DD001".into(),
+        level: Level::Error,
+        message: format!("{kind} {name}: {field}: {}", error.message),
+        diagnostic,
+        documents: vec![DocumentRef {
+            kind,
+            name: name.to_owned(),
+        }],
+        location: Some(location),
+    }
+}
+
+fn place(source: &Source, position: Position) -> Location {
+    Location {
+        source: Arc::clone(&source.name),
+        line: position.line,
+        column: position.column,
+    }
+}

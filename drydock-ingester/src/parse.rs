@@ -1,0 +1,183 @@
+//! Text to positioned trees. The only file that names the YAML parser (docs/adr/0001-yaml-parser.md).
+//!
+//! YAML 1.2 core schema, with what designs written for YAML 1.1 readers use besides: merge keys (`<<`). Every stream is read in
+//! bounded time and memory ([`Limits`]); a document that cannot be read does not hide those after it.
+
+mod build;
+mod scalar;
+
+use drydock_model::tree::{Position, Tree};
+use granit_parser::{Event, Marker, Parser, options};
+
+use build::{Builder, Halt};
+
+/// What a text may cost at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Size of the text in bytes.
+    pub bytes: usize,
+    /// Lists and maps within each other.
+    pub depth: usize,
+    /// Values in the whole stream, those that aliases repeat included.
+    pub nodes: usize,
+    /// Values that aliases and merge keys repeat.
+    pub repeated_nodes: usize,
+    /// Bytes of text that aliases and merge keys repeat.
+    pub repeated_bytes: usize,
+    /// Faults told; reading stops after so many.
+    pub faults: usize,
+}
+
+impl Default for Limits {
+    /// 64 MiB of text (what the API takes), 64 deep, two million values, of which aliases may repeat a tenth.
+    fn default() -> Self {
+        Limits {
+            bytes: 64 << 20,
+            depth: 64,
+            nodes: 2_000_000,
+            repeated_nodes: 200_000,
+            repeated_bytes: 16 << 20,
+            faults: 100,
+        }
+    }
+}
+
+/// Why a text is not a stream of usable documents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where.
+    pub position: Option<Position>,
+    /// What is wrong.
+    pub message: String,
+    /// How to mend it.
+    pub advice: String,
+}
+
+/// The documents of a stream and what is wrong with the others.
+#[derive(Clone, Debug, Default)]
+pub struct Parsed {
+    /// Documents without faults, in order; empty ones are left out.
+    pub documents: Vec<Tree>,
+    /// Faults in order.
+    pub faults: Vec<Fault>,
+}
+
+/// Reads a stream.
+#[must_use]
+pub fn parse(text: &str, limits: &Limits) -> Parsed {
+    let mut parsed = Parsed::default();
+    if text.len() > limits.bytes {
+        parsed.faults.push(Fault {
+            position: None,
+            message: format!(
+                "the text is {} bytes long; at most {} are read",
+                text.len(),
+                limits.bytes
+            ),
+            advice: "split the design into several files".into(),
+        });
+        return parsed;
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let depth = limits.depth + 1;
+    let parser_options =
+        options! { emit_comments: false, flow_nesting_limit: depth, block_nesting_limit: depth };
+    let mut parser = Parser::new_from_str_with_options(text, parser_options);
+    let mut builder = Builder::new(limits);
+    loop {
+        let halt = match parser.next_event() {
+            None => break,
+            Some(Ok((event, span))) => {
+                let tag_place = position(&span.tag_start().unwrap_or(span.start));
+                feed(
+                    &mut builder,
+                    &mut parsed,
+                    event,
+                    position(&span.start),
+                    tag_place,
+                )
+                .err()
+            }
+            Some(Err(error)) => {
+                parsed.faults.push(Fault {
+                    position: Some(position(error.marker())),
+                    message: format!("this is not YAML: {}", error.info()),
+                    advice: advice(text, error.marker()),
+                });
+                Some(Halt::Document)
+            }
+        };
+        match halt {
+            _ if parsed.faults.len() >= limits.faults => break,
+            None => {}
+            Some(Halt::Stream) => break,
+            Some(Halt::Document) => {
+                builder.abandon();
+                match parser.proceed_next_document() {
+                    Ok(true) => {}
+                    _ => break,
+                }
+            }
+        }
+    }
+    parsed
+}
+
+fn feed(
+    builder: &mut Builder<'_>,
+    parsed: &mut Parsed,
+    event: Event<'_>,
+    position: Position,
+    tag_place: Position,
+) -> Result<(), Halt> {
+    let faults = &mut parsed.faults;
+    match event {
+        Event::DocumentStart(..) => builder.start(faults),
+        Event::DocumentEnd => {
+            if let Some(tree) = builder.finish(faults)
+                && !tree.is_null()
+            {
+                parsed.documents.push(tree);
+            }
+        }
+        Event::Alias(anchor) => builder.alias(anchor, position, faults)?,
+        Event::Scalar(text, style, anchor, tag) => {
+            let value = scalar::resolve(&text, style, tag.as_deref(), tag_place, faults);
+            builder.leaf(value, position, anchor, faults)?;
+        }
+        Event::SequenceStart(_, anchor, tag) => {
+            scalar::check_collection_tag(tag.as_deref(), "seq", tag_place, faults);
+            builder.open_sequence(position, anchor, faults)?;
+        }
+        Event::MappingStart(_, anchor, tag) => {
+            scalar::check_collection_tag(tag.as_deref(), "map", tag_place, faults);
+            builder.open_mapping(position, anchor, faults)?;
+        }
+        Event::SequenceEnd | Event::MappingEnd => builder.close(faults)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The parser counts columns from 0.
+fn position(marker: &Marker) -> Position {
+    let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    Position {
+        line: number(marker.line().max(1)),
+        column: number(marker.col().saturating_add(1)),
+    }
+}
+
+/// YAML forbids tabs in indentation, and says so in ways that few understand.
+fn advice(text: &str, marker: &Marker) -> String {
+    let line = text
+        .lines()
+        .nth(marker.line().saturating_sub(1))
+        .unwrap_or_default();
+    let indentation: &str = &line[..line.len() - line.trim_start().len()];
+    if indentation.contains('\t') {
+        "this line is indented with a tab; YAML allows spaces only".into()
+    } else {
+        "check the indentation, the quotes and the brackets at and just before this place".into()
+    }
+}
