@@ -1,0 +1,59 @@
+//! The stores behind the model's port: PostgreSQL for several servers, SQLite for one machine.
+//!
+//! Purpose: designs, tasks, steps, leadership, the journal and boot-action contexts, each verb one
+//! transaction. This is the only crate that names sqlx, and no transaction leaves it.
+//!
+//! Non-goals: no policy. What a plan is made of, when to retry and what a result means is decided
+//! elsewhere; here it is kept, ordered and fenced.
+//!
+//! The verbs stand once, in `verbs/`, and are compiled for each back end; what differs between the
+//! two (clock, locks, wake-up calls, a few words of SQL) stands in `postgres.rs` and `sqlite.rs`.
+
+// The files of `verbs/` are compiled twice on purpose: once as children of each back end.
+#![allow(clippy::duplicate_mod)]
+
+mod column;
+mod fault;
+mod postgres;
+mod sqlite;
+mod wake;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use drydock_model::clock::Clock;
+use drydock_model::store::{Store, StoreError, StoreResult};
+
+/// How to open a store.
+#[derive(Clone)]
+pub struct Options {
+    /// Most connections to hold at a time; at least one is taken. On SQLite these are the readers,
+    /// there is always exactly one writer. PostgreSQL takes one more for its wake-up calls.
+    pub pool_size: u32,
+    /// How long to wait for a connection before a verb is given up as unavailable.
+    pub connect_timeout: Duration,
+    /// The time of a SQLite store. PostgreSQL goes by the server's clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Opens a store and brings its schema up to date.
+///
+/// `sqlite://path` and `sqlite::memory:` give SQLite (the file is made when it is missing, its folder
+/// is not), `postgres://user:password@host:port/database` gives PostgreSQL. Any number of servers may
+/// do this at a time: one migrates, the others wait for it.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when it cannot be reached; [`StoreError::Conflict`] when the URL is none
+/// of these, or the schema is newer than this program knows. The text never holds the URL.
+pub async fn open(url: &str, options: Options) -> StoreResult<Arc<dyn Store>> {
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    match scheme {
+        "sqlite" => Ok(Arc::new(sqlite::Backend::open(url, options).await?)),
+        "postgres" | "postgresql" => Ok(Arc::new(postgres::Backend::open(url, options).await?)),
+        _ => Err(StoreError::Conflict(
+            "the database URL is not understood: it must begin with sqlite: or postgres:; \
+             correct the setting database.url"
+                .to_owned(),
+        )),
+    }
+}

@@ -1,0 +1,215 @@
+//! The PostgreSQL back end: its connections, the server's clock, and its words of SQL.
+//!
+//! Transactions are READ COMMITTED. Whatever must not move while a verb decides is locked by row, always
+//! in this order: leadership, boot action, tasks (by id), steps.
+
+mod listen;
+
+use std::future::Future;
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use drydock_model::store::{Store, StoreError, StoreResult, Wake};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{Connection, Postgres, Transaction};
+use uuid::Uuid;
+
+use crate::Options;
+use crate::column::moment;
+use crate::fault::{self, Fault, settle};
+use listen::Listener;
+
+/// Not FOR UPDATE: a row that another only refers to by a foreign key need not wait.
+macro_rules! for_update {
+    () => {
+        " FOR NO KEY UPDATE"
+    };
+}
+macro_rules! for_share {
+    () => {
+        " FOR SHARE"
+    };
+}
+macro_rules! skip_locked {
+    () => {
+        " FOR NO KEY UPDATE OF s SKIP LOCKED"
+    };
+}
+macro_rules! in_ids {
+    ($list:literal) => {
+        concat!(" = ANY(", $list, ") ")
+    };
+}
+macro_rules! fresh_token {
+    () => {
+        "gen_random_uuid()"
+    };
+}
+macro_rules! plus_seconds {
+    ($at:literal, $seconds:literal) => {
+        concat!("(", $at, " + make_interval(secs => ", $seconds, "))")
+    };
+}
+
+#[path = "verbs/advance.rs"]
+mod advance;
+#[path = "verbs/boot.rs"]
+mod boot;
+#[path = "verbs/claims.rs"]
+mod claims;
+#[path = "verbs/designs.rs"]
+mod designs;
+#[path = "verbs/journal.rs"]
+mod journal;
+#[path = "verbs/leadership.rs"]
+mod leadership;
+#[path = "verbs/planning.rs"]
+mod planning;
+#[path = "verbs/release.rs"]
+mod release;
+#[path = "verbs/rows.rs"]
+mod rows;
+#[path = "verbs/tasks.rs"]
+mod tasks;
+
+type Db = Postgres;
+type Conn = sqlx::PgConnection;
+type Row = sqlx::postgres::PgRow;
+type Tx = Transaction<'static, Postgres>;
+
+/// After this a verb is given up: a server that vanished without a word would else hold it for as long
+/// as TCP tries, a quarter of an hour.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Key of the advisory lock under which steps are claimed: one claimer at a time, so that each sees
+/// what the one before has taken.
+const CLAIM_TURN: i64 = 0x6472_7964_6f63_6b31;
+
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/postgres");
+
+/// A store in a PostgreSQL database, shared by any number of servers.
+pub(crate) struct Backend {
+    readers: PgPool,
+    listener: Listener,
+}
+
+impl Backend {
+    /// Connects and migrates.
+    pub(crate) async fn open(url: &str, options: Options) -> StoreResult<Self> {
+        let base = PgConnectOptions::from_str(url)
+            .map_err(|error| {
+                StoreError::Conflict(format!("the PostgreSQL URL is not understood: {error}"))
+            })?
+            .application_name("drydock");
+        migrate(&base, options.connect_timeout).await?;
+        // A process that is stopped in the middle of a transaction would hold its locks against all
+        // others; the server ends such a session.
+        let working = base.clone().options([
+            ("idle_in_transaction_session_timeout", "10s"),
+            ("lock_timeout", "15s"),
+        ]);
+        let readers = PgPoolOptions::new()
+            .max_connections(options.pool_size.max(1))
+            .acquire_timeout(options.connect_timeout)
+            .connect_with(working)
+            .await
+            .map_err(|error| fault::classify("connecting to PostgreSQL", &error))?;
+        Ok(Self {
+            readers,
+            listener: Listener::new(base, options.connect_timeout),
+        })
+    }
+
+    /// Begins to write.
+    async fn write(&self) -> Result<Tx, Fault> {
+        Ok(self.readers.begin().await?)
+    }
+
+    /// Begins to read one state of the whole.
+    async fn read(&self) -> Result<Tx, Fault> {
+        Ok(self
+            .readers
+            .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            .await?)
+    }
+
+    /// The time that decides: the server's, at this moment. To be asked after the locks are taken.
+    async fn now(&self, conn: &mut Conn) -> Result<DateTime<Utc>, Fault> {
+        let now = sqlx::query_scalar("SELECT clock_timestamp()")
+            .fetch_one(conn)
+            .await?;
+        Ok(moment(now))
+    }
+
+    /// Waits until no other claimer is at it; held until the transaction ends.
+    async fn claim_turn(&self, conn: &mut Conn) -> Result<(), Fault> {
+        sqlx::query("SELECT $1")
+            .bind(CLAIM_TURN)
+            .execute(conn)
+            .await?;
+        Ok(())
+    }
+
+    /// Commits and, by the same commit, calls whoever waits for a change, in any process.
+    async fn commit_and_wake(&self, mut tx: Tx) -> Result<(), Fault> {
+        sqlx::query("SELECT pg_notify($1, '')")
+            .bind(listen::CHANNEL)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Store for Backend {
+    async fn ping(&self) -> StoreResult<()> {
+        during("asking whether the database answers", async {
+            sqlx::query("SELECT 1").execute(&self.readers).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn subscribe(&self) -> StoreResult<Box<dyn Wake>> {
+        during("listening for changes", self.listener.subscribe()).await
+    }
+}
+
+/// Runs the inside of a verb, not for ever.
+async fn during<T>(what: &str, work: impl Future<Output = Result<T, Fault>>) -> StoreResult<T> {
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(outcome) => settle(what, outcome),
+        Err(_elapsed) => Err(StoreError::Unavailable(format!(
+            "{what}: no answer within {} s; whether it was done is not known",
+            PATIENCE.as_secs()
+        ))),
+    }
+}
+
+/// A time as it is bound.
+fn stamp(at: DateTime<Utc>) -> DateTime<Utc> {
+    moment(at)
+}
+
+/// A list of ids as `in_ids!` takes it.
+fn id_list(ids: impl IntoIterator<Item = Uuid>) -> Vec<Uuid> {
+    ids.into_iter().collect()
+}
+
+/// Migrates on a connection of its own. The migrator holds an advisory lock on the database meanwhile;
+/// it goes with the connection whatever happens.
+async fn migrate(options: &PgConnectOptions, limit: Duration) -> StoreResult<()> {
+    let connecting = sqlx::PgConnection::connect_with(options);
+    let mut conn = tokio::time::timeout(limit, connecting)
+        .await
+        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        .map_err(|error| fault::classify("connecting to PostgreSQL", &error))?;
+    let outcome = MIGRATOR.run_direct(None, &mut conn, false).await;
+    if let Err(error) = conn.close().await {
+        tracing::debug!(%error, "the migrating connection was not closed in order");
+    }
+    outcome.map_err(|error| fault::of_migration(&error))
+}

@@ -1,0 +1,247 @@
+//! The SQLite back end: its connections, its clock, and its words of SQL.
+//!
+//! One connection writes, the others read. Every write begins with `BEGIN IMMEDIATE`, so that it waits
+//! for its turn at the beginning, where waiting is possible, and never loses a race in the middle.
+
+use std::future::Future;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, SecondsFormat, Utc};
+use drydock_model::clock::Clock;
+use drydock_model::store::{Store, StoreError, StoreResult, Wake};
+use sqlx::migrate::MigrateError;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Sqlite, Transaction};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::Options;
+use crate::column::moment;
+use crate::fault::{self, Fault, settle};
+use crate::wake::{self, Subscriber};
+
+// SQLite locks the whole database, not rows.
+macro_rules! for_update {
+    () => {
+        ""
+    };
+}
+macro_rules! for_share {
+    () => {
+        ""
+    };
+}
+macro_rules! skip_locked {
+    () => {
+        ""
+    };
+}
+macro_rules! in_ids {
+    ($list:literal) => {
+        concat!(" IN (SELECT unhex(value) FROM json_each(", $list, ")) ")
+    };
+}
+macro_rules! fresh_token {
+    () => {
+        "randomblob(16)"
+    };
+}
+/// To the millisecond, rounded by SQLite; three zeros make it the width of all other times.
+macro_rules! plus_seconds {
+    ($at:literal, $seconds:literal) => {
+        concat!(
+            "(strftime('%Y-%m-%dT%H:%M:%f', ",
+            $at,
+            ", printf('%+.3f seconds', ",
+            $seconds,
+            ")) || '000Z')"
+        )
+    };
+}
+
+#[path = "verbs/advance.rs"]
+mod advance;
+#[path = "verbs/boot.rs"]
+mod boot;
+#[path = "verbs/claims.rs"]
+mod claims;
+#[path = "verbs/designs.rs"]
+mod designs;
+#[path = "verbs/journal.rs"]
+mod journal;
+#[path = "verbs/leadership.rs"]
+mod leadership;
+#[path = "verbs/planning.rs"]
+mod planning;
+#[path = "verbs/release.rs"]
+mod release;
+#[path = "verbs/rows.rs"]
+mod rows;
+#[path = "verbs/tasks.rs"]
+mod tasks;
+
+type Db = Sqlite;
+type Conn = sqlx::SqliteConnection;
+type Row = sqlx::sqlite::SqliteRow;
+type Tx = Transaction<'static, Sqlite>;
+
+/// How long a write waits for a writer in another process, and for its turn in this one.
+const TURN: Duration = Duration::from_secs(30);
+
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
+
+/// A store in one file, or in memory.
+pub(crate) struct Backend {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    clock: Arc<dyn Clock>,
+    changes: watch::Sender<u64>,
+}
+
+impl Backend {
+    /// Opens, makes, migrates.
+    pub(crate) async fn open(url: &str, options: Options) -> StoreResult<Self> {
+        let in_memory = url.contains(":memory:") || url.contains("mode=memory");
+        let base = SqliteConnectOptions::from_str(url)
+            .map_err(|error| {
+                StoreError::Conflict(format!("the SQLite URL is not understood: {error}"))
+            })?
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .busy_timeout(TURN)
+            // FULL: a commit is on the disk before it is answered. A crash of the process would lose
+            // nothing with NORMAL either, but a loss of power would take back the last commits; and a
+            // journal that forgot an intent would let a wipe be repeated. With FULL, power loss takes
+            // only what was never answered (as far as the disk keeps its word on a flush).
+            .synchronous(SqliteSynchronous::Full);
+        let writer_options = if in_memory {
+            base.clone()
+        } else {
+            base.clone().journal_mode(SqliteJournalMode::Wal)
+        };
+        let writer = connect(&writer_options, &options).await?;
+        migrate(&writer).await?;
+        let readers = if in_memory {
+            // A database in memory lives in its one connection.
+            writer.clone()
+        } else {
+            SqlitePoolOptions::new()
+                .max_connections(options.pool_size.max(1))
+                .acquire_timeout(options.connect_timeout)
+                .connect_lazy_with(base.create_if_missing(false).pragma("query_only", "ON"))
+        };
+        Ok(Self {
+            writer,
+            readers,
+            clock: options.clock,
+            changes: watch::Sender::new(0),
+        })
+    }
+
+    /// Begins to write; waits for its turn.
+    async fn write(&self) -> Result<Tx, Fault> {
+        Ok(self.writer.begin_with("BEGIN").await?)
+    }
+
+    /// Begins to read one state of the whole.
+    async fn read(&self) -> Result<Tx, Fault> {
+        Ok(self.readers.begin().await?)
+    }
+
+    /// The time that decides.
+    async fn now(&self, _conn: &mut Conn) -> Result<DateTime<Utc>, Fault> {
+        Ok(moment(self.clock.now()))
+    }
+
+    /// One claimer at a time: a write is alone already.
+    async fn claim_turn(&self, _conn: &mut Conn) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// Commits, then calls whoever waits for a change.
+    async fn commit_and_wake(&self, tx: Tx) -> Result<(), Fault> {
+        tx.commit().await?;
+        wake::call(&self.changes);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Store for Backend {
+    async fn ping(&self) -> StoreResult<()> {
+        during("asking whether the database answers", async {
+            sqlx::query("SELECT 1").execute(&self.readers).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn subscribe(&self) -> StoreResult<Box<dyn Wake>> {
+        Ok(Box::new(Subscriber(self.changes.subscribe())))
+    }
+}
+
+/// Runs the inside of a verb.
+async fn during<T>(what: &str, work: impl Future<Output = Result<T, Fault>>) -> StoreResult<T> {
+    settle(what, work.await)
+}
+
+/// A time as it is bound.
+fn stamp(at: DateTime<Utc>) -> String {
+    moment(at).to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// A list of ids as `in_ids!` takes it.
+fn id_list(ids: impl IntoIterator<Item = Uuid>) -> String {
+    let quoted: Vec<_> = ids
+        .into_iter()
+        .map(|id| format!("\"{}\"", id.simple()))
+        .collect();
+    format!("[{}]", quoted.join(","))
+}
+
+/// Opens the writing connection. To switch a new file to WAL needs it alone, and SQLite does not wait
+/// for that by itself (https://www.sqlite.org/wal.html, "Sometimes queries return SQLITE_BUSY").
+async fn connect(connect: &SqliteConnectOptions, options: &Options) -> StoreResult<SqlitePool> {
+    let begun = tokio::time::Instant::now();
+    loop {
+        let outcome = SqlitePoolOptions::new()
+            .min_connections(1)
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(options.connect_timeout.max(TURN))
+            .connect_with(connect.clone())
+            .await;
+        let error = match outcome {
+            Ok(pool) => return Ok(pool),
+            Err(error) => error,
+        };
+        if !fault::is_busy(&error) || begun.elapsed() >= options.connect_timeout {
+            let what = format!("opening {}", connect.get_filename().display());
+            return Err(fault::classify(&what, &error));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Migrates under the write lock: whoever comes second finds it done.
+async fn migrate(writer: &SqlitePool) -> StoreResult<()> {
+    let what = "bringing the schema up to date";
+    let mut tx = writer
+        .begin_with("BEGIN")
+        .await
+        .map_err(|error| fault::classify(what, &error))?;
+    MIGRATOR
+        .run_direct(None, &mut *tx, false)
+        .await
+        .map_err(|error: MigrateError| fault::of_migration(&error))?;
+    tx.commit()
+        .await
+        .map_err(|error| fault::classify(what, &error))
+}

@@ -1,0 +1,287 @@
+//! What the end of a step, or its waiting, moves on.
+//!
+//! Whoever moves a task on holds its row: of two pipelines that end at the same moment the second sees
+//! the end of the first, and one of them opens the next stage.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use drydock_model::id::{ClaimToken, TaskId};
+use drydock_model::step::Step;
+use drydock_model::store::{Advance, StepEnd, StoreError};
+use drydock_model::task::Message;
+use sqlx::Row as _;
+use uuid::Uuid;
+
+use super::{Backend, Conn, rows, stamp};
+use crate::column::{after, to_json};
+use crate::fault::Fault;
+
+/// A step under the current token, its task's row and its own locked.
+struct Held {
+    step: Step,
+    /// Its task was asked to stop.
+    terminate: bool,
+    /// Something arrived for it since it was claimed.
+    poked: bool,
+}
+
+async fn hold(conn: &mut Conn, step: TaskId, token: ClaimToken) -> Result<Held, Fault> {
+    let task: Option<Uuid> =
+        sqlx::query_scalar("SELECT task FROM steps WHERE id = $1 AND token = $2")
+            .bind(step.0)
+            .bind(token.0)
+            .fetch_optional(&mut *conn)
+            .await?;
+    let task = task.ok_or(StoreError::StaleClaim)?;
+    let terminate = sqlx::query_scalar(concat!(
+        "SELECT terminate FROM tasks WHERE id = $1",
+        ""
+    ))
+    .bind(task)
+    .fetch_one(&mut *conn)
+    .await?;
+    let row = sqlx::query(concat!(
+        "SELECT * FROM steps WHERE id = $1 AND token = $2 AND status = 'running'",
+        for_update!()
+    ))
+    .bind(step.0)
+    .bind(token.0)
+    .fetch_optional(conn)
+    .await?
+    .ok_or(StoreError::StaleClaim)?;
+    Ok(Held {
+        step: rows::step(&row)?,
+        terminate,
+        poked: row.try_get("poked")?,
+    })
+}
+
+pub(super) async fn finish(
+    backend: &Backend,
+    step: TaskId,
+    token: ClaimToken,
+    end: &StepEnd,
+) -> Result<Advance, Fault> {
+    let mut tx = backend.write().await?;
+    let held = hold(&mut tx, step, token).await?;
+    let now = backend.now(&mut tx).await?;
+    let Step {
+        task,
+        stage,
+        pipeline,
+        ordinal,
+        ..
+    } = held.step;
+    sqlx::query(
+        "UPDATE steps SET status = $2, messages = $3, facts = $4, ended = $5, updated = $5,
+             holder = NULL, token = NULL
+         WHERE id = $1",
+    )
+    .bind(step.0)
+    .bind(if end.success { "done" } else { "failed" })
+    .bind(with_messages(held.step.messages, &end.messages)?)
+    .bind(to_json(&end.facts)?)
+    .bind(stamp(now))
+    .execute(&mut *tx)
+    .await?;
+    let mut ready = if end.success {
+        ready_next(&mut tx, pipeline.0, ordinal, now).await?
+    } else {
+        skip_rest(&mut tx, pipeline.0, ordinal, now).await?;
+        0
+    };
+    // In a task that is being terminated nothing is pending any more, so none of this finds a row.
+    if ready == 0 && !is_open(&mut tx, task.0, Some(stage)).await? {
+        if site_failed(&mut tx, task.0, stage).await? {
+            skip_stages_after(&mut tx, task.0, stage, now).await?;
+        } else {
+            ready = open_stage_after(&mut tx, task.0, stage, now).await?;
+        }
+    }
+    let task_ended = ready == 0 && close_if_over(&mut tx, task.0, now).await?;
+    backend.commit_and_wake(tx).await?;
+    Ok(Advance {
+        ready: usize::try_from(ready).unwrap_or(usize::MAX),
+        task_ended,
+    })
+}
+
+pub(super) async fn wait(
+    backend: &Backend,
+    step: TaskId,
+    token: ClaimToken,
+    delay: Duration,
+    reason: &str,
+    failures: i32,
+    messages: &[Message],
+) -> Result<(), Fault> {
+    let mut tx = backend.write().await?;
+    let held = hold(&mut tx, step, token).await?;
+    let now = backend.now(&mut tx).await?;
+    let messages = with_messages(held.step.messages, messages)?;
+    if held.terminate {
+        sqlx::query(
+            "UPDATE steps SET status = 'terminated', messages = $2, ended = $3, updated = $3,
+                 failures = $4, holder = NULL, token = NULL
+             WHERE id = $1",
+        )
+        .bind(step.0)
+        .bind(messages)
+        .bind(stamp(now))
+        .bind(failures)
+        .execute(&mut *tx)
+        .await?;
+        close_if_over(&mut tx, held.step.task.0, now).await?;
+    } else {
+        let due = if held.poked { now } else { after(now, delay) };
+        sqlx::query(
+            "UPDATE steps SET status = 'waiting', messages = $2, not_before = $3,
+                 waiting_for = $4, failures = $5, updated = $6, poked = FALSE, holder = NULL,
+                 token = NULL
+             WHERE id = $1",
+        )
+        .bind(step.0)
+        .bind(messages)
+        .bind(stamp(due))
+        .bind(to_json(reason)?)
+        .bind(failures)
+        .bind(stamp(now))
+        .execute(&mut *tx)
+        .await?;
+    }
+    backend.commit_and_wake(tx).await
+}
+
+/// Ends a task of which no step is open: complete, or terminated when that was asked for.
+pub(super) async fn close_if_over(
+    conn: &mut Conn,
+    task: Uuid,
+    now: DateTime<Utc>,
+) -> Result<bool, Fault> {
+    if is_open(conn, task, None).await? {
+        return Ok(false);
+    }
+    sqlx::query(
+        "UPDATE tasks SET updated = $2,
+             status = CASE WHEN terminate THEN 'terminated' ELSE 'complete' END
+         WHERE id = $1",
+    )
+    .bind(task)
+    .bind(stamp(now))
+    .execute(conn)
+    .await?;
+    Ok(true)
+}
+
+/// The first steps of the next stage that has any become ready.
+pub(super) async fn open_stage_after(
+    conn: &mut Conn,
+    task: Uuid,
+    stage: i32,
+    now: DateTime<Utc>,
+) -> Result<u64, Fault> {
+    let opened = sqlx::query(
+        "UPDATE steps SET status = 'ready', updated = $3
+         WHERE task = $1 AND ordinal = 0 AND status = 'pending' AND stage =
+             (SELECT MIN(n.stage) FROM steps n
+              WHERE n.task = $1 AND n.stage > $2 AND n.status = 'pending')",
+    )
+    .bind(task)
+    .bind(stage)
+    .bind(stamp(now))
+    .execute(conn)
+    .await?;
+    Ok(opened.rows_affected())
+}
+
+/// Whether anything may still happen in a stage, or in the task as a whole.
+async fn is_open(conn: &mut Conn, task: Uuid, stage: Option<i32>) -> Result<bool, Fault> {
+    let query = match stage {
+        Some(_) => {
+            "SELECT EXISTS (SELECT 1 FROM steps WHERE task = $1 AND stage = $2
+             AND status IN ('pending', 'ready', 'running', 'waiting'))"
+        }
+        None => {
+            "SELECT EXISTS (SELECT 1 FROM steps WHERE task = $1
+             AND status IN ('pending', 'ready', 'running', 'waiting'))"
+        }
+    };
+    let query = sqlx::query_scalar(query).bind(task);
+    let query = match stage {
+        Some(stage) => query.bind(stage),
+        None => query,
+    };
+    Ok(query.fetch_one(conn).await?)
+}
+
+async fn ready_next(
+    conn: &mut Conn,
+    pipeline: Uuid,
+    ordinal: i32,
+    now: DateTime<Utc>,
+) -> Result<u64, Fault> {
+    let next = sqlx::query(
+        "UPDATE steps SET status = 'ready', updated = $3
+         WHERE pipeline = $1 AND ordinal = $2 AND status = 'pending'",
+    )
+    .bind(pipeline)
+    .bind(ordinal + 1)
+    .bind(stamp(now))
+    .execute(conn)
+    .await?;
+    Ok(next.rows_affected())
+}
+
+async fn skip_rest(
+    conn: &mut Conn,
+    pipeline: Uuid,
+    ordinal: i32,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    sqlx::query(
+        "UPDATE steps SET status = 'skipped', ended = $3, updated = $3
+         WHERE pipeline = $1 AND ordinal > $2 AND status = 'pending'",
+    )
+    .bind(pipeline)
+    .bind(ordinal)
+    .bind(stamp(now))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn site_failed(conn: &mut Conn, task: Uuid, stage: i32) -> Result<bool, Fault> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM steps
+         WHERE task = $1 AND stage = $2 AND node IS NULL AND status = 'failed')",
+    )
+    .bind(task)
+    .bind(stage)
+    .fetch_one(conn)
+    .await?)
+}
+
+async fn skip_stages_after(
+    conn: &mut Conn,
+    task: Uuid,
+    stage: i32,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    sqlx::query(
+        "UPDATE steps SET status = 'skipped', ended = $3, updated = $3
+         WHERE task = $1 AND stage > $2 AND status = 'pending'",
+    )
+    .bind(task)
+    .bind(stage)
+    .bind(stamp(now))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Messages said before, then these.
+pub(super) fn with_messages(mut said: Vec<Message>, more: &[Message]) -> Result<String, Fault> {
+    said.extend_from_slice(more);
+    to_json(&said)
+}

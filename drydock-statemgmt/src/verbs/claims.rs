@@ -1,0 +1,224 @@
+//! Claims: who works on what.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use drydock_model::id::{ClaimToken, InstanceId, TaskId};
+use drydock_model::step::{ClaimedStep, Step};
+use drydock_model::store::{Advance, Leadership, StepEnd, StepStore, StoreError, StoreResult};
+use drydock_model::task::{Message, Task};
+use serde_json::{Map, Value};
+use sqlx::Row as _;
+use uuid::Uuid;
+
+use super::{Backend, Conn, Row, advance, during, id_list, leadership, release, rows, stamp};
+use crate::column::from_json;
+use crate::fault::Fault;
+
+#[async_trait]
+impl StepStore for Backend {
+    async fn claim_steps(&self, instance: InstanceId, limit: i64) -> StoreResult<Vec<ClaimedStep>> {
+        during("claiming steps", claim(self, instance, limit)).await
+    }
+
+    async fn wait_step(
+        &self,
+        step: TaskId,
+        token: ClaimToken,
+        delay: Duration,
+        reason: &str,
+        failures: i32,
+        messages: &[Message],
+    ) -> StoreResult<()> {
+        let work = advance::wait(self, step, token, delay, reason, failures, messages);
+        during("putting a step to wait", work).await
+    }
+
+    async fn finish_step(
+        &self,
+        step: TaskId,
+        token: ClaimToken,
+        end: &StepEnd,
+    ) -> StoreResult<Advance> {
+        during("ending a step", advance::finish(self, step, token, end)).await
+    }
+
+    async fn return_claims(&self, instance: InstanceId) -> StoreResult<u64> {
+        during("giving back all steps", release::all_of(self, instance)).await
+    }
+
+    async fn return_step(&self, step: TaskId, token: ClaimToken) -> StoreResult<()> {
+        during("giving back a step", release::one(self, step, token)).await
+    }
+
+    async fn reclaim_silent(&self, leader: Leadership, grace: Duration) -> StoreResult<u64> {
+        let work = release::silent(self, leader, grace);
+        during("taking back the steps of silent instances", work).await
+    }
+
+    async fn next_due(&self) -> StoreResult<Option<Duration>> {
+        during("reading when the next step is due", next_due(self)).await
+    }
+}
+
+async fn claim(
+    backend: &Backend,
+    instance: InstanceId,
+    limit: i64,
+) -> Result<Vec<ClaimedStep>, Fault> {
+    let mut tx = backend.write().await?;
+    backend.claim_turn(&mut tx).await?;
+    let now = backend.now(&mut tx).await?;
+    let rows = take(&mut tx, instance, limit, now).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    // To claim is to live: an instance that claims before its first heartbeat is not a silent one.
+    leadership::beat(&mut tx, instance, now).await?;
+    let mut claimed = Vec::with_capacity(rows.len());
+    for row in &rows {
+        claimed.push((rows::step(row)?, ClaimToken(row.try_get("token")?)));
+    }
+    let tasks = tasks_of(&mut tx, claimed.iter().map(|(step, _)| step.task.0)).await?;
+    let facts = facts_of(&mut tx, claimed.iter().map(|(step, _)| step.pipeline.0)).await?;
+    let claims = claimed
+        .into_iter()
+        .map(|(step, token)| {
+            let task = tasks
+                .get(&step.task)
+                .cloned()
+                .ok_or_else(|| StoreError::Internal(format!("step {} has no task", step.id)))?;
+            Ok(ClaimedStep {
+                facts: earlier(&facts, &step),
+                step,
+                token,
+                task,
+            })
+        })
+        .collect::<Result<Vec<_>, Fault>>()?;
+    tx.commit().await?;
+    Ok(in_order(claims))
+}
+
+/// Sets the best claimable steps running. Of the steps that wait for one node only the first is taken,
+/// and none while another runs there; the index `steps_one_per_node` stands behind that.
+async fn take(
+    conn: &mut Conn,
+    instance: InstanceId,
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<Row>, Fault> {
+    Ok(sqlx::query(concat!(
+        "WITH candidates AS (
+             SELECT s.id, s.node, t.priority, t.created,
+                 ROW_NUMBER() OVER (
+                     PARTITION BY s.node
+                     ORDER BY t.priority DESC, t.created, s.task, s.stage, s.pipeline_ordinal
+                 ) AS place
+             FROM steps s JOIN tasks t ON t.id = s.task
+             WHERE s.status IN ('ready', 'waiting')
+                 AND (s.not_before IS NULL OR s.not_before <= $1)
+                 AND t.status = 'running'
+                 AND NOT EXISTS (
+                     SELECT 1 FROM steps r WHERE r.node = s.node AND r.status = 'running')
+         ),
+         picked AS MATERIALIZED (
+             SELECT s.id AS picked_id
+             FROM steps s JOIN candidates c ON c.id = s.id
+             WHERE (c.node IS NULL OR c.place = 1) AND s.status IN ('ready', 'waiting')
+             ORDER BY c.priority DESC, c.created, s.task, s.stage, s.pipeline_ordinal
+             LIMIT $2",
+        skip_locked!(),
+        ")
+         UPDATE steps SET status = 'running', holder = $3, token = ",
+        fresh_token!(),
+        ", attempt = attempt + 1, poked = FALSE, not_before = NULL, waiting_for = NULL,
+             started = COALESCE(started, $1), updated = $1,
+             deadline = COALESCE(deadline, ",
+        plus_seconds!("$1", "timeout_s"),
+        ")
+         FROM picked WHERE steps.id = picked.picked_id
+         RETURNING *"
+    ))
+    .bind(stamp(now))
+    .bind(limit.max(0))
+    .bind(instance.0)
+    .fetch_all(conn)
+    .await?)
+}
+
+/// RETURNING has no order of its own.
+fn in_order(mut claims: Vec<ClaimedStep>) -> Vec<ClaimedStep> {
+    claims.sort_by(|a, b| {
+        (b.task.priority.cmp(&a.task.priority))
+            .then(a.task.created.cmp(&b.task.created))
+            .then(a.task.id.cmp(&b.task.id))
+            .then(a.step.stage.cmp(&b.step.stage))
+            .then(a.step.pipeline_ordinal.cmp(&b.step.pipeline_ordinal))
+    });
+    claims
+}
+
+async fn tasks_of(
+    conn: &mut Conn,
+    ids: impl Iterator<Item = Uuid>,
+) -> Result<HashMap<TaskId, Task>, Fault> {
+    let rows = sqlx::query(concat!("SELECT * FROM tasks WHERE id ", in_ids!("$1")))
+        .bind(id_list(ids))
+        .fetch_all(conn)
+        .await?;
+    rows.iter()
+        .map(|row| rows::task(row).map(|task| (task.id, task)))
+        .collect()
+}
+
+/// By pipeline: place and facts of its steps, in order.
+type PipelineFacts = HashMap<Uuid, Vec<(i32, Map<String, Value>)>>;
+
+async fn facts_of(
+    conn: &mut Conn,
+    pipelines: impl Iterator<Item = Uuid>,
+) -> Result<PipelineFacts, Fault> {
+    let rows = sqlx::query(concat!(
+        "SELECT pipeline, ordinal, facts FROM steps WHERE facts <> '{}' AND pipeline ",
+        in_ids!("$1"),
+        "ORDER BY pipeline, ordinal"
+    ))
+    .bind(id_list(pipelines))
+    .fetch_all(conn)
+    .await?;
+    let mut facts = PipelineFacts::new();
+    for row in &rows {
+        let found = from_json("steps.facts", row.try_get("facts")?)?;
+        facts
+            .entry(row.try_get("pipeline")?)
+            .or_default()
+            .push((row.try_get("ordinal")?, found));
+    }
+    Ok(facts)
+}
+
+fn earlier(facts: &PipelineFacts, step: &Step) -> Map<String, Value> {
+    let of_pipeline = facts.get(&step.pipeline.0).into_iter().flatten();
+    let before = of_pipeline.filter(|(ordinal, _)| *ordinal < step.ordinal);
+    before.flat_map(|(_, facts)| facts.clone()).collect()
+}
+
+/// A step whose node is busy does not count: the end of what runs there is a wake-up call of its own,
+/// and until then looking again would be idle.
+async fn next_due(backend: &Backend) -> Result<Option<Duration>, Fault> {
+    let mut tx = backend.read().await?;
+    let now = backend.now(&mut tx).await?;
+    let due: Option<DateTime<Utc>> = sqlx::query_scalar(
+        "SELECT MIN(COALESCE(s.not_before, $1)) FROM steps s JOIN tasks t ON t.id = s.task
+         WHERE s.status IN ('ready', 'waiting') AND t.status = 'running'
+             AND NOT EXISTS (SELECT 1 FROM steps r WHERE r.node = s.node AND r.status = 'running')",
+    )
+    .bind(stamp(now))
+    .fetch_one(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(due.map(|due| (due - now).to_std().unwrap_or(Duration::ZERO)))
+}

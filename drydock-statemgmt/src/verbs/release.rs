@@ -1,0 +1,154 @@
+//! Steps given back by their holder, or taken from one that fell silent.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use drydock_model::id::{ClaimToken, InstanceId, TaskId};
+use drydock_model::store::{Leadership, StoreError};
+use sqlx::Row as _;
+use uuid::Uuid;
+
+use super::{Backend, Conn, Row, advance, id_list, leadership, stamp};
+use crate::column::before;
+use crate::fault::Fault;
+
+/// Gives back one step.
+pub(super) async fn one(backend: &Backend, step: TaskId, token: ClaimToken) -> Result<(), Fault> {
+    let mut tx = backend.write().await?;
+    let held = sqlx::query("SELECT task, token FROM steps WHERE id = $1 AND token = $2")
+        .bind(step.0)
+        .bind(token.0)
+        .fetch_all(&mut *tx)
+        .await?;
+    if release(backend, &mut tx, &held).await? == 0 {
+        return Err(StoreError::StaleClaim.into());
+    }
+    backend.commit_and_wake(tx).await
+}
+
+/// Gives back all steps of an instance.
+pub(super) async fn all_of(backend: &Backend, instance: InstanceId) -> Result<u64, Fault> {
+    let mut tx = backend.write().await?;
+    let held = sqlx::query("SELECT task, token FROM steps WHERE holder = $1")
+        .bind(instance.0)
+        .fetch_all(&mut *tx)
+        .await?;
+    let count = release(backend, &mut tx, &held).await?;
+    backend.commit_and_wake(tx).await?;
+    Ok(count)
+}
+
+/// Takes back the steps of instances that have been silent for longer than `grace`, and forgets those.
+pub(super) async fn silent(
+    backend: &Backend,
+    leader: Leadership,
+    grace: Duration,
+) -> Result<u64, Fault> {
+    let mut tx = backend.write().await?;
+    leadership::reign(&mut tx, leader).await?;
+    let now = backend.now(&mut tx).await?;
+    let limit = before(now, grace);
+    let held = sqlx::query(
+        "SELECT task, token FROM steps s WHERE s.holder IS NOT NULL AND NOT EXISTS
+             (SELECT 1 FROM instances i WHERE i.id = s.holder AND i.beat >= $1)",
+    )
+    .bind(stamp(limit))
+    .fetch_all(&mut *tx)
+    .await?;
+    let count = release(backend, &mut tx, &held).await?;
+    sqlx::query("DELETE FROM instances WHERE beat < $1")
+        .bind(stamp(limit))
+        .execute(&mut *tx)
+        .await?;
+    if count == 0 {
+        tx.commit().await?;
+    } else {
+        backend.commit_and_wake(tx).await?;
+    }
+    Ok(count)
+}
+
+/// Makes held steps ready again, or terminated where the task was asked to stop. Those whose token has
+/// changed since they were looked at stay as they are.
+async fn release(backend: &Backend, conn: &mut Conn, held: &[Row]) -> Result<u64, Fault> {
+    let mut tasks = BTreeSet::new();
+    let mut tokens = Vec::with_capacity(held.len());
+    for row in held {
+        tasks.insert(row.try_get::<Uuid, _>("task")?);
+        tokens.push(row.try_get::<Uuid, _>("token")?);
+    }
+    if tokens.is_empty() {
+        return Ok(0);
+    }
+    let locked = sqlx::query(concat!(
+        "SELECT id, terminate FROM tasks WHERE id ",
+        in_ids!("$1"),
+        "ORDER BY id",
+        for_update!()
+    ))
+    .bind(id_list(tasks))
+    .fetch_all(&mut *conn)
+    .await?;
+    let now = backend.now(conn).await?;
+    let (mut going_on, mut stopping) = (Vec::new(), Vec::new());
+    for row in &locked {
+        let id: Uuid = row.try_get("id")?;
+        if row.try_get("terminate")? {
+            stopping.push(id)
+        } else {
+            going_on.push(id)
+        }
+    }
+    let mut count = ready(conn, &tokens, &going_on, now).await?;
+    if !stopping.is_empty() {
+        count += terminated(conn, &tokens, &stopping, now).await?;
+        for task in stopping {
+            advance::close_if_over(conn, task, now).await?;
+        }
+    }
+    Ok(count)
+}
+
+async fn ready(
+    conn: &mut Conn,
+    tokens: &[Uuid],
+    tasks: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<u64, Fault> {
+    let released = sqlx::query(concat!(
+        "UPDATE steps SET status = 'ready', holder = NULL, token = NULL, updated = $3
+         WHERE token ",
+        in_ids!("$1"),
+        "AND task ",
+        in_ids!("$2")
+    ))
+    .bind(id_list(tokens.iter().copied()))
+    .bind(id_list(tasks.iter().copied()))
+    .bind(stamp(now))
+    .execute(conn)
+    .await?;
+    Ok(released.rows_affected())
+}
+
+async fn terminated(
+    conn: &mut Conn,
+    tokens: &[Uuid],
+    tasks: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<u64, Fault> {
+    let released = sqlx::query(concat!(
+        "UPDATE steps SET status = 'terminated', holder = NULL, token = NULL, ended = $3,
+             updated = $3
+         WHERE token ",
+        in_ids!("$1"),
+        "AND task ",
+        in_ids!("$2")
+    ))
+    .bind(id_list(tokens.iter().copied()))
+    .bind(id_list(tasks.iter().copied()))
+    .bind(stamp(now))
+    .execute(conn)
+    .await?;
+    Ok(released.rows_affected())
+}

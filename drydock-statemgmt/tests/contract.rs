@@ -1,0 +1,131 @@
+//! What every store must do: one suite, run on SQLite and on PostgreSQL.
+//!
+//! PostgreSQL is taken from `DRYDOCK_TEST_POSTGRES`, the base URL of a server on which the test may make
+//! databases (`postgres://user@127.0.0.1:port`). Without it these tests are skipped, but never in CI.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "contract/advance.rs"]
+mod advance;
+#[path = "contract/boot.rs"]
+mod boot;
+#[path = "contract/claims.rs"]
+mod claims;
+#[path = "contract/designs.rs"]
+mod designs;
+#[path = "contract/journal.rs"]
+mod journal;
+#[path = "contract/leadership.rs"]
+mod leadership;
+#[path = "contract/opening.rs"]
+mod opening;
+#[path = "contract/place.rs"]
+mod place;
+#[path = "contract/release.rs"]
+mod release;
+#[path = "contract/tasks.rs"]
+mod tasks;
+#[path = "contract/terminate.rs"]
+mod terminate;
+#[path = "contract/wake.rs"]
+mod wake;
+
+macro_rules! contract {
+    ($($subject:ident: [$($name:ident),+ $(,)?]),+ $(,)?) => {
+        mod sqlite {
+            $(mod $subject {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $name() {
+                    crate::place::on_sqlite(crate::$subject::$name).await;
+                })+
+            })+
+        }
+        mod postgres {
+            $(mod $subject {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $name() {
+                    crate::place::on_postgres(crate::$subject::$name).await;
+                })+
+            })+
+        }
+    };
+}
+
+contract! {
+    designs: [
+        sources_stand_in_the_order_of_their_upload,
+        a_change_against_an_old_revision_is_refused,
+        of_concurrent_changes_one_wins,
+        a_copy_lives_without_its_base,
+        a_design_in_use_is_not_deleted,
+        pinned_contents_stay,
+    ],
+    tasks: [
+        a_task_comes_back_as_it_was_given,
+        an_idempotency_key_gives_the_first_task,
+        the_queue_goes_by_priority_then_age,
+        a_tree_is_found_by_any_id_in_it,
+        trees_are_listed_by_criteria,
+        only_the_leader_plans,
+        a_plan_is_taken_once,
+        a_plan_that_cannot_be_kept_leaves_nothing,
+        a_task_ends_by_its_verdict,
+        long_and_odd_texts_survive,
+    ],
+    claims: [
+        a_claim_counts_and_dates_the_step,
+        higher_priority_first_then_older,
+        sixteen_claimers_get_each_step_once,
+        one_step_at_a_time_on_a_node,
+        sixteen_claimers_never_share_a_node,
+        waiting_steps_come_back_when_due,
+        facts_of_earlier_steps_come_with_a_claim,
+        stale_tokens_change_nothing,
+    ],
+    release: [
+        claims_are_returned,
+        silent_instances_lose_their_steps_and_living_ones_do_not,
+        a_deposed_leader_takes_nothing_back,
+    ],
+    advance: [
+        pipelines_run_side_by_side_and_stages_one_after_another,
+        a_failure_skips_the_rest_of_its_pipeline_only,
+        a_failed_site_step_stops_the_later_stages,
+        two_last_ends_at_once_open_the_next_stage,
+    ],
+    terminate: [
+        a_queued_task_is_terminated_at_once,
+        what_has_not_begun_or_waits_is_terminated_at_once,
+        running_steps_end_first,
+        a_step_that_would_wait_is_terminated,
+        a_step_given_back_is_terminated,
+        an_ended_task_is_not_terminated,
+    ],
+    journal: [
+        entries_stand_in_order_with_their_outcomes,
+        a_repeated_write_is_no_fault,
+        only_the_holder_writes,
+    ],
+    boot: [
+        a_fresh_context_voids_the_old,
+        reports_are_final_and_reach_the_step,
+        a_report_without_a_step_reaches_the_task,
+        a_report_during_the_look_is_not_slept_over,
+    ],
+    leadership: [
+        one_of_sixteen_wins,
+        a_silent_king_is_followed_by_the_next_epoch,
+        abdication_frees_the_hill_at_once,
+        a_heartbeat_says_farewell,
+    ],
+    opening: [
+        ten_servers_open_a_fresh_database_at_once,
+        a_newer_schema_is_refused,
+        what_was_written_is_there_after_a_restart,
+        it_answers_a_ping,
+    ],
+    wake: [
+        verbs_that_make_work_call,
+        a_call_between_two_looks_is_kept,
+    ],
+}
