@@ -1,0 +1,202 @@
+//! Plans of the IPMI driver as tables, and the crash table of the power cycle.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use super::*;
+use crate::trial;
+
+const DONE: Option<ChangeOutcome> = Some(ChangeOutcome::Done);
+
+fn seen(on: bool, device: &str) -> Seen {
+    Seen {
+        at: Utc::now(),
+        bmc: "127.0.0.9:623".into(),
+        power_on: Some(on),
+        boot: Some(Boot {
+            device: device.into(),
+            uefi: false,
+            persistent: false,
+        }),
+        device: Some("device 0x20".into()),
+    }
+}
+
+fn look(action: StepAction, seen: &Seen, journal: &[JournalEntry]) -> StepPlan {
+    let cx = trial::node_context(action, trial::node("n1"));
+    plan(&cx, &IpmiSettings::default(), seen, journal).unwrap()
+}
+
+/// The verb of the one change, else what follows.
+fn gist(plan: &StepPlan) -> &str {
+    match (plan.changes.as_slice(), &plan.then) {
+        ([change], Then::Observe) => &change.verb,
+        ([], Then::Wait { .. }) => "wait",
+        ([], Then::Done(_)) => "done",
+        ([], Then::Fail(_)) => "fail",
+        other => panic!("{other:?}"),
+    }
+}
+
+fn entry(
+    verb: &str,
+    outcome: Option<ChangeOutcome>,
+    before: &Seen,
+    evidence: &str,
+) -> JournalEntry {
+    let change = Change {
+        target: "bmc 127.0.0.9:623".into(),
+        verb: verb.into(),
+        before: json!({"power": word(before.power_on.unwrap()), "boot": before.boot}),
+        after: json!({}),
+        risk: Risk::Reboots,
+        why: String::new(),
+    };
+    trial::entry(
+        change,
+        outcome,
+        Some(evidence).filter(|text| !text.is_empty()),
+    )
+}
+
+#[test]
+fn a_wanted_state_is_left_alone() {
+    use StepAction as A;
+    for (action, seen, wanted) in [
+        (A::SetNodeBoot, seen(true, "pxe"), "done"),
+        (A::SetNodeBoot, seen(true, "none"), SET_BOOT),
+        (A::PowerOffNode, seen(false, "none"), "done"),
+        (A::PowerOffNode, seen(true, "none"), POWER_OFF),
+        (A::PowerOnNode, seen(true, "none"), "done"),
+        (A::PowerOnNode, seen(false, "none"), POWER_ON),
+        (A::PowerCycleNode, seen(true, "pxe"), POWER_OFF),
+        (A::PowerCycleNode, seen(false, "pxe"), POWER_ON),
+        (A::InterrogateOob, seen(true, "none"), "done"),
+        (A::ConfigNodePxe, seen(true, "none"), "done"),
+        (A::ValidateOobServices, seen(true, "none"), "done"),
+    ] {
+        assert_eq!(
+            gist(&look(action, &seen, &[])),
+            wanted,
+            "{action} on {seen:?}"
+        );
+    }
+}
+
+#[test]
+fn a_change_says_what_it_costs() {
+    let cycle = look(StepAction::PowerCycleNode, &seen(true, "pxe"), &[]);
+    assert_eq!(
+        (cycle.changes[0].risk, cycle.changes[0].target.as_str()),
+        (Risk::Reboots, "bmc 127.0.0.9:623")
+    );
+    assert_eq!(
+        look(StepAction::SetNodeBoot, &seen(true, "disk"), &[]).changes[0].risk,
+        Risk::Reversible
+    );
+}
+
+/// Every prefix of the journal of one cycle, with the last entry's outcome known, lost, or never written, against both
+/// power states: the step goes on without ever switching off after it may have switched on.
+#[test]
+fn a_cycle_resumed_anywhere_never_cycles_twice() {
+    let before = seen(true, "pxe");
+    let off = seen(false, "none");
+    let full = [
+        entry(POWER_OFF, DONE, &before, "acknowledged"),
+        entry(SET_BOOT, DONE, &off, "read back"),
+        entry(
+            POWER_ON,
+            DONE,
+            &seen(false, "pxe"),
+            "acknowledged, not on yet",
+        ),
+    ];
+    // (entries in the journal, outcome of the last) -> what is planned when on, when off without and with network boot.
+    let table: [(usize, Option<ChangeOutcome>, [&str; 3]); 10] = [
+        (0, None, [POWER_OFF, POWER_ON, POWER_ON]),
+        (1, None, [POWER_OFF, SET_BOOT, POWER_ON]),
+        (
+            1,
+            Some(ChangeOutcome::Unknown),
+            [POWER_OFF, SET_BOOT, POWER_ON],
+        ),
+        (1, DONE, ["wait", SET_BOOT, POWER_ON]),
+        (2, None, ["wait", SET_BOOT, POWER_ON]),
+        (
+            2,
+            Some(ChangeOutcome::Unknown),
+            ["wait", SET_BOOT, POWER_ON],
+        ),
+        (2, DONE, ["wait", "fail", POWER_ON]),
+        (3, None, ["done", SET_BOOT, POWER_ON]),
+        (
+            3,
+            Some(ChangeOutcome::Unknown),
+            ["done", SET_BOOT, POWER_ON],
+        ),
+        (3, DONE, ["done", "wait", "wait"]),
+    ];
+    for (length, outcome, wanted) in table {
+        let mut journal = full[..length].to_vec();
+        if let Some(last) = journal.last_mut() {
+            last.outcome = outcome;
+            if outcome != DONE {
+                last.evidence = None;
+            }
+        }
+        let looks = [seen(true, "none"), seen(false, "none"), seen(false, "pxe")];
+        for (now, wanted) in looks.iter().zip(wanted) {
+            let planned = look(StepAction::PowerCycleNode, now, &journal);
+            assert_eq!(
+                gist(&planned),
+                wanted,
+                "after {length} entries ({outcome:?}), {now:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_machine_that_was_seen_on_may_be_off_again() {
+    let journal = [
+        entry(POWER_OFF, DONE, &seen(true, "pxe"), "acknowledged"),
+        entry(
+            POWER_ON,
+            DONE,
+            &seen(false, "pxe"),
+            &power_evidence(Some(true)),
+        ),
+    ];
+    assert_eq!(
+        gist(&look(
+            StepAction::PowerCycleNode,
+            &seen(false, "none"),
+            &journal
+        )),
+        "done"
+    );
+}
+
+#[test]
+fn an_acknowledged_command_without_effect_is_a_failure_in_the_end() {
+    let mut journal = [entry(POWER_OFF, DONE, &seen(true, "none"), "acknowledged")];
+    assert_eq!(
+        gist(&look(
+            StepAction::PowerOffNode,
+            &seen(true, "none"),
+            &journal
+        )),
+        "wait"
+    );
+    journal[0].intended -= TimeDelta::from_std(Duration::from_secs(61)).unwrap();
+    let Then::Fail(error) = look(StepAction::PowerOffNode, &seen(true, "none"), &journal).then
+    else {
+        panic!()
+    };
+    assert!(
+        error.to_string().contains("said yes, read back power on")
+            && error.to_string().contains("n1"),
+        "{error}"
+    );
+}
