@@ -1,0 +1,4 @@
+//! Shapes on the wire, as clients know them.
+
+pub mod status;
+pub mod task;

@@ -1,0 +1,266 @@
+//! Designs as the engine and the API use them: resolved, read, compiled and checked once for each content.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use drydock_design::{compile, digest, validate};
+use drydock_model::design::Document;
+use drydock_model::effective::EffectiveDesign;
+use drydock_model::finding::{Finding, Level};
+use drydock_model::id::{DesignId, Digest};
+use drydock_model::ingest::{Format, Ingester, Source};
+use drydock_model::reference::{ReferenceError, References};
+use drydock_model::store::{Store, StoreError};
+
+/// How many compiled designs are kept. A site is a few megabytes, and a server rarely works on more than a handful.
+const KEPT: usize = 16;
+
+/// A design that was read: its documents, what they mean, and what is wrong with it.
+pub struct CompiledSite {
+    /// Digest of the sources.
+    pub digest: Digest,
+    /// The sources.
+    pub sources: Vec<Source>,
+    /// The documents as designed.
+    pub documents: Vec<Document>,
+    /// What they mean.
+    pub design: Arc<EffectiveDesign>,
+    /// All findings of reading, compiling and of the rules.
+    pub findings: Vec<Finding>,
+}
+
+impl CompiledSite {
+    /// The findings that forbid to act on it.
+    pub fn errors(&self) -> impl Iterator<Item = &Finding> {
+        self.findings
+            .iter()
+            .filter(|finding| finding.level == Level::Error)
+    }
+
+    /// Whether it may be acted on.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.errors().next().is_none()
+    }
+}
+
+/// Why there is no design to work with.
+#[derive(Debug)]
+pub enum DesignError {
+    /// The reference is not one we understand, is not allowed, or leads to nothing: the client's to mend.
+    Reference(String),
+    /// The reference leads to nothing right now.
+    Unavailable(String),
+    /// The text could not be read as design documents.
+    Unreadable(Vec<Finding>),
+    /// The store failed.
+    Store(StoreError),
+}
+
+impl fmt::Display for DesignError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DesignError::Reference(text) | DesignError::Unavailable(text) => f.write_str(text),
+            DesignError::Unreadable(findings) => {
+                let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
+                write!(f, "the design cannot be read: {}", lines.join("; "))
+            }
+            DesignError::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for DesignError {}
+
+impl From<ReferenceError> for DesignError {
+    fn from(error: ReferenceError) -> Self {
+        match error.fault {
+            drydock_model::reference::ReferenceFault::Unavailable => {
+                DesignError::Unavailable(error.message)
+            }
+            _ => DesignError::Reference(error.message),
+        }
+    }
+}
+
+/// The designs, compiled once for each content and kept with a bound.
+pub struct Designs {
+    store: Arc<dyn Store>,
+    ingester: Arc<dyn Ingester>,
+    references: Arc<dyn References>,
+    kept: Mutex<VecDeque<Arc<CompiledSite>>>,
+}
+
+impl Designs {
+    /// Over these parts.
+    pub fn new(
+        store: Arc<dyn Store>,
+        ingester: Arc<dyn Ingester>,
+        references: Arc<dyn References>,
+    ) -> Self {
+        Designs {
+            store,
+            ingester,
+            references,
+            kept: Mutex::new(VecDeque::new()),
+        }
+    }
+
+    /// Checks that a reference is one this server would follow, without following it.
+    ///
+    /// # Errors
+    /// The sentence for the client.
+    pub fn check(&self, design_ref: &str) -> Result<(), DesignError> {
+        match design_ref.strip_prefix("design:") {
+            Some(id) => parse_design_id(id).map(drop),
+            None => self.references.check(design_ref).map_err(DesignError::from),
+        }
+    }
+
+    /// What a reference leads to now.
+    ///
+    /// # Errors
+    /// See [`DesignError`].
+    pub async fn resolve(&self, design_ref: &str) -> Result<Arc<CompiledSite>, DesignError> {
+        let sources = match design_ref.strip_prefix("design:") {
+            Some(id) => {
+                let id = parse_design_id(id)?;
+                match self.store.design(id).await {
+                    Ok(design) => design.sources,
+                    Err(StoreError::NotFound) => {
+                        return Err(DesignError::Reference(format!(
+                            "there is no design {id} on this server; upload one with POST /designs"
+                        )));
+                    }
+                    Err(error) => return Err(DesignError::Store(error)),
+                }
+            }
+            None => {
+                let bytes = self.references.fetch(design_ref).await?;
+                let text = String::from_utf8(bytes).map_err(|_| {
+                    DesignError::Reference(format!(
+                        "{} is not UTF-8 text",
+                        without_secrets(design_ref)
+                    ))
+                })?;
+                vec![Source {
+                    name: without_secrets(design_ref).into(),
+                    format: Format::Auto,
+                    text,
+                }]
+            }
+        };
+        self.compile(sources).await
+    }
+
+    /// The design a running task is pinned to.
+    ///
+    /// # Errors
+    /// See [`DesignError`].
+    pub async fn pinned(&self, digest: &Digest) -> Result<Arc<CompiledSite>, DesignError> {
+        if let Some(site) = self.kept(digest) {
+            return Ok(site);
+        }
+        let sources = self
+            .store
+            .pinned(digest)
+            .await
+            .map_err(DesignError::Store)?;
+        self.compile(sources).await
+    }
+
+    /// Reads, compiles and checks sources, or gives what is known of the same content.
+    ///
+    /// # Errors
+    /// [`DesignError::Unreadable`] when a source is no design.
+    pub async fn compile(&self, sources: Vec<Source>) -> Result<Arc<CompiledSite>, DesignError> {
+        let digest = digest(&sources);
+        if let Some(site) = self.kept(&digest) {
+            return Ok(site);
+        }
+        let ingester = Arc::clone(&self.ingester);
+        let built = tokio::task::spawn_blocking(move || build(&*ingester, digest, sources)).await;
+        let site = Arc::new(match built {
+            Ok(result) => result.map_err(DesignError::Unreadable)?,
+            Err(error) => {
+                return Err(DesignError::Store(StoreError::Internal(format!(
+                    "the compiler stopped: {error}"
+                ))));
+            }
+        });
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_front(Arc::clone(&site));
+        kept.truncate(KEPT);
+        Ok(site)
+    }
+
+    /// Reads one source alone, as an upload is checked.
+    ///
+    /// # Errors
+    /// The findings.
+    pub fn ingest(&self, source: &Source) -> Result<Vec<Document>, Vec<Finding>> {
+        self.ingester.ingest(source)
+    }
+
+    fn kept(&self, digest: &Digest) -> Option<Arc<CompiledSite>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = kept.iter().position(|site| site.digest == *digest)?;
+        let site = kept.remove(at)?;
+        kept.push_front(Arc::clone(&site));
+        Some(site)
+    }
+}
+
+fn build(
+    ingester: &dyn Ingester,
+    digest: Digest,
+    sources: Vec<Source>,
+) -> Result<CompiledSite, Vec<Finding>> {
+    let mut documents = Vec::new();
+    let mut unreadable = Vec::new();
+    for source in &sources {
+        match ingester.ingest(source) {
+            Ok(more) => documents.extend(more),
+            Err(findings) => unreadable.extend(findings),
+        }
+    }
+    if !unreadable.is_empty() {
+        return Err(unreadable);
+    }
+    let compiled = compile(&documents, digest.clone());
+    let findings = validate(&documents, &compiled);
+    Ok(CompiledSite {
+        digest,
+        sources,
+        documents,
+        design: Arc::new(compiled.design),
+        findings,
+    })
+}
+
+fn parse_design_id(text: &str) -> Result<DesignId, DesignError> {
+    text.parse().map_err(|_| {
+        DesignError::Reference(format!(
+            "design:{text} does not name a design: a UUID must follow the colon"
+        ))
+    })
+}
+
+/// A URI without user info and query, which may hold secrets.
+fn without_secrets(uri: &str) -> String {
+    let cut = uri.split(['?', '#']).next().unwrap_or(uri);
+    match cut.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest
+                .split_once('/')
+                .map_or((rest, None), |(authority, path)| (authority, Some(path)));
+            let host = authority.rsplit('@').next().unwrap_or(authority);
+            path.map_or_else(
+                || format!("{scheme}://{host}"),
+                |path| format!("{scheme}://{host}/{path}"),
+            )
+        }
+        None => cut.to_owned(),
+    }
+}

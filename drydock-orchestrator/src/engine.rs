@@ -1,0 +1,106 @@
+//! The engine: everything one server process does for tasks, under one guard.
+
+use std::sync::Arc;
+
+use drydock_model::clock::Clock;
+use drydock_model::id::{IdSource, InstanceId};
+use drydock_model::store::{Store, StoreResult};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::designs::Designs;
+use crate::drivers::DriverSet;
+use crate::pulse::Pulse;
+use crate::settings::EngineSettings;
+use crate::{leader, pulse, worker};
+
+/// What an engine is made of. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) instance: InstanceId,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) designs: Arc<Designs>,
+    pub(crate) drivers: Arc<DriverSet>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) settings: Arc<EngineSettings>,
+    pub(crate) pulse: Arc<Pulse>,
+}
+
+/// The parts an engine is put together from.
+pub struct Parts {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Designs, shared with the API.
+    pub designs: Arc<Designs>,
+    /// The enabled drivers.
+    pub drivers: Arc<DriverSet>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids.
+    pub ids: Arc<dyn IdSource>,
+    /// How to go about it.
+    pub settings: EngineSettings,
+}
+
+impl Engine {
+    /// An engine; it does nothing before [`Engine::run`].
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let instance = InstanceId(parts.ids.uuid());
+        Engine {
+            instance,
+            store: parts.store,
+            designs: parts.designs,
+            drivers: parts.drivers,
+            pulse: Arc::new(Pulse::new(
+                Arc::clone(&parts.clock),
+                parts.settings.grace_period,
+            )),
+            clock: parts.clock,
+            ids: parts.ids,
+            settings: Arc::new(parts.settings),
+        }
+    }
+
+    /// This process's id.
+    #[must_use]
+    pub fn instance(&self) -> InstanceId {
+        self.instance
+    }
+
+    /// Works until `shutdown`: says that it lives, competes for leadership, plans while it leads, executes steps. At the end calls in flight are
+    /// finished or journaled, claims returned and leadership given up.
+    ///
+    /// # Errors
+    /// When the store cannot be listened to at the start. Later trouble with the store is waited out.
+    pub async fn run(&self, shutdown: CancellationToken) -> StoreResult<()> {
+        let leader_wake = self.store.subscribe().await?;
+        let worker_wake = self.store.subscribe().await?;
+        // The pulse outlives the workers: as long as a call is in flight, this instance has to keep saying that it lives.
+        let heart = CancellationToken::new();
+        let mut beating = JoinSet::new();
+        beating.spawn(pulse::run(self.clone(), heart.clone()));
+        let mut working = JoinSet::new();
+        working.spawn(leader::run(self.clone(), leader_wake, shutdown.clone()));
+        working.spawn(worker::run(self.clone(), worker_wake, shutdown));
+        info!(instance = %self.instance, "engine started");
+        while let Some(ended) = working.join_next().await {
+            if let Err(error) = ended {
+                warn!(%error, "a part of the engine stopped by itself");
+            }
+        }
+        match self.store.return_claims(self.instance).await {
+            Ok(0) => {}
+            Ok(count) => info!(count, "returned steps that had not ended"),
+            Err(error) => {
+                warn!(%error, "could not return claims; they lapse with this instance's heartbeat")
+            }
+        }
+        heart.cancel();
+        while beating.join_next().await.is_some() {}
+        info!(instance = %self.instance, "engine stopped");
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+//! From (action, effective design, nodes) to a plan. Pure but for the ids it is given.
+
+use std::sync::Arc;
+
+use drydock_model::effective::Node;
+use drydock_model::id::{IdSource, TaskId};
+use drydock_model::step::{Condition, PipelinePlan, StepAction, StepPlanned, TaskPlan};
+use drydock_model::task::TaskAction;
+
+use crate::settings::Timeouts;
+
+/// One line of a recipe: what, and when it is needed.
+type Line = (StepAction, Condition);
+
+/// What an action consists of.
+enum Recipe {
+    /// Steps of the site, one after another.
+    Site(&'static [Line]),
+    /// The same steps on each node, nodes side by side.
+    PerNode(&'static [Line]),
+    /// No steps: the engine gives a verdict itself.
+    Verdict,
+}
+
+fn recipe(action: TaskAction) -> Recipe {
+    use Condition::{Always, NodeUnknown};
+    use StepAction as A;
+    match action {
+        TaskAction::ValidateDesign | TaskAction::RelabelNodes => Recipe::Verdict,
+        TaskAction::VerifySite => Recipe::Site(&[(A::ValidateNodeServices, Always)]),
+        TaskAction::PrepareSite => Recipe::Site(&[
+            (A::CreateNetworkTemplate, Always),
+            (A::ConfigureUserCredentials, Always),
+            (A::ConfigureNodeProvisioner, Always),
+            (A::CreateStorageTemplate, Always),
+            (A::CreateBootMedia, Always),
+        ]),
+        TaskAction::VerifyNodes => Recipe::PerNode(&[(A::InterrogateOob, Always)]),
+        // A node already known is never rebooted to be found.
+        TaskAction::PrepareNodes => Recipe::PerNode(&[
+            (A::IdentifyNode, Always),
+            (A::SetNodeBoot, NodeUnknown),
+            (A::PowerCycleNode, NodeUnknown),
+            (A::IdentifyNode, NodeUnknown),
+            (A::ConfigureHardware, Always),
+        ]),
+        TaskAction::DeployNodes => Recipe::PerNode(&[
+            (A::ApplyNodeNetworking, Always),
+            (A::ApplyNodeStorage, Always),
+            (A::ApplyNodePlatform, Always),
+            (A::DeployNode, Always),
+            (A::BootactionReport, Always),
+        ]),
+        TaskAction::DestroyNodes => Recipe::PerNode(&[(A::DestroyNode, Always)]),
+        TaskAction::Noop => Recipe::PerNode(&[(A::Noop, Always)]),
+    }
+}
+
+/// Whether the action is about nodes, so that "no nodes in scope" means there is nothing to do.
+#[must_use]
+pub fn is_node_scoped(action: TaskAction) -> bool {
+    matches!(recipe(action), Recipe::PerNode(_))
+}
+
+/// The plan of an action on these nodes; `None` for an action that has no steps.
+#[must_use]
+pub fn plan(
+    action: TaskAction,
+    nodes: &[Arc<Node>],
+    timeouts: &Timeouts,
+    ids: &dyn IdSource,
+) -> Option<TaskPlan> {
+    let pipeline = |node: Option<&Node>, lines: &[Line]| PipelinePlan {
+        id: TaskId(ids.uuid()),
+        node: node.map(|node| node.name.clone()),
+        steps: lines
+            .iter()
+            .map(|&(action, condition)| StepPlanned {
+                id: TaskId(ids.uuid()),
+                action,
+                condition,
+                timeout: timeouts.of(action),
+            })
+            .collect(),
+    };
+    let stage = match recipe(action) {
+        Recipe::Site(lines) => vec![pipeline(None, lines)],
+        Recipe::PerNode(lines) => nodes
+            .iter()
+            .map(|node| pipeline(Some(node), lines))
+            .collect(),
+        Recipe::Verdict => return None,
+    };
+    Some(TaskPlan {
+        stages: vec![stage],
+    })
+}

@@ -1,0 +1,168 @@
+//! The pulse: this instance's heartbeat and its claim on the hill.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use drydock_model::clock::Clock;
+use drydock_model::id::Epoch;
+use drydock_model::store::Leadership;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use crate::engine::Engine;
+
+/// What this instance knows of its own standing.
+pub(crate) struct Pulse {
+    clock: Arc<dyn Clock>,
+    grace: Duration,
+    last_beat: watch::Sender<Option<Duration>>,
+    leadership: watch::Sender<Option<Leadership>>,
+    last_epoch: Mutex<Epoch>,
+}
+
+impl Pulse {
+    pub(crate) fn new(clock: Arc<dyn Clock>, grace: Duration) -> Self {
+        Pulse {
+            clock,
+            grace,
+            last_beat: watch::Sender::new(None),
+            leadership: watch::Sender::new(None),
+            last_epoch: Mutex::new(Epoch(0)),
+        }
+    }
+
+    /// Whether the last heartbeat that the store took is so young that nobody can have taken our claims yet. By the monotonic
+    /// clock, so that a process that was stopped and wakes finds out by itself.
+    ///
+    /// Four fifths of the grace: the rest is for the call that follows the check.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.last_beat.borrow().is_some_and(|last| {
+            self.clock.monotonic().saturating_sub(last) < self.grace.mul_f64(0.8)
+        })
+    }
+
+    /// Wakes with each heartbeat that the store took.
+    pub(crate) fn beats(&self) -> watch::Receiver<Option<Duration>> {
+        self.last_beat.subscribe()
+    }
+
+    /// Whether and since when we lead, as far as we know.
+    pub(crate) fn leadership(&self) -> Option<Leadership> {
+        if self.is_fresh() {
+            *self.leadership.borrow()
+        } else {
+            None
+        }
+    }
+
+    /// Wakes when leadership came or went.
+    pub(crate) fn leadership_changes(&self) -> watch::Receiver<Option<Leadership>> {
+        self.leadership.subscribe()
+    }
+
+    /// The last reign we heard of, for the journal.
+    pub(crate) fn epoch(&self) -> Epoch {
+        *self
+            .last_epoch
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn beaten(&self, at: Duration) {
+        self.last_beat.send_replace(Some(at));
+    }
+
+    fn heard_of(&self, epoch: Epoch) {
+        *self
+            .last_epoch
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = epoch;
+    }
+}
+
+/// Beats until `stop`, then leaves the hill and says farewell.
+pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
+    let pulse = &engine.pulse;
+    let period = engine
+        .settings
+        .heartbeat
+        .min(engine.settings.claim_interval);
+    let mut quiet_since_error = true;
+    loop {
+        // Taken before the call: the store's row is at least this young.
+        let at = engine.clock.monotonic();
+        match engine.store.heartbeat(engine.instance).await {
+            Ok(()) => {
+                if !quiet_since_error {
+                    info!("the database is back");
+                    quiet_since_error = true;
+                }
+                pulse.beaten(at);
+                compete(&engine).await;
+            }
+            Err(error) => {
+                if quiet_since_error {
+                    warn!(%error, "no heartbeat could be written; steps are not begun until one is");
+                    quiet_since_error = false;
+                }
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = engine.clock.sleep(period) => {}
+        }
+    }
+    let leadership = *pulse.leadership.borrow();
+    if let Some(leader) = leadership {
+        match engine.store.abdicate(leader).await {
+            Ok(()) => info!(epoch = %leader.epoch, "gave up leadership"),
+            Err(error) => {
+                warn!(%error, "could not give up leadership; it lapses after the grace period")
+            }
+        }
+        pulse.leadership.send_replace(None);
+    }
+    if let Err(error) = engine.store.farewell(engine.instance).await {
+        debug!(%error, "could not remove the heartbeat");
+    }
+}
+
+async fn compete(engine: &Engine) {
+    let pulse = &engine.pulse;
+    let held = *pulse.leadership.borrow();
+    let now = match held {
+        Some(leader) => match engine.store.renew_leadership(leader).await {
+            Ok(true) => Ok(Some(leader)),
+            Ok(false) => {
+                warn!(epoch = %leader.epoch, "another instance has taken the leadership");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        },
+        None => {
+            let grace = engine.settings.grace_period + engine.settings.clock_skew;
+            let won = engine.store.claim_leadership(engine.instance, grace).await;
+            if let Ok(Some(leader)) = &won {
+                info!(epoch = %leader.epoch, "became the leader");
+            }
+            won
+        }
+    };
+    match now {
+        Ok(now) => {
+            match now {
+                Some(leader) => pulse.heard_of(leader.epoch),
+                None => {
+                    if let Ok(Some(other)) = engine.store.leader().await {
+                        pulse.heard_of(other.epoch);
+                    }
+                }
+            }
+            if held != now {
+                pulse.leadership.send_replace(now);
+            }
+        }
+        Err(error) => warn!(%error, "leadership could neither be claimed nor renewed"),
+    }
+}
