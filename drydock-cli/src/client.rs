@@ -1,0 +1,126 @@
+//! Talks to a server's API.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::exit::{Exit, Failure};
+
+/// A server.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+}
+
+impl Client {
+    /// The server at this base URL (without `/api/v1.0`).
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub fn new(url: &str) -> Result<Self> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .timeout(Duration::from_secs(120))
+            .no_proxy()
+            .build()
+            .context("no HTTP client could be made")?;
+        Ok(Client {
+            http,
+            base: url.trim_end_matches('/').to_owned(),
+        })
+    }
+
+    /// GET below `/api/v1.0`.
+    ///
+    /// # Errors
+    /// With the exit code that fits the answer.
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        self.send(Method::GET, path, None).await
+    }
+
+    /// POST of JSON below `/api/v1.0`.
+    ///
+    /// # Errors
+    /// With the exit code that fits the answer.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        self.send(
+            Method::POST,
+            path,
+            Some(("application/json", body.to_string())),
+        )
+        .await
+    }
+
+    /// POST of YAML below `/api/v1.0`.
+    ///
+    /// # Errors
+    /// With the exit code that fits the answer.
+    pub async fn post_yaml(&self, path: &str, text: String) -> Result<Value> {
+        self.send(Method::POST, path, Some(("application/x-yaml", text)))
+            .await
+    }
+
+    /// The JSON body and the status of an answer, whatever it is.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, String)>,
+    ) -> Result<(StatusCode, Value)> {
+        let url = format!("{}/api/v1.0{path}", self.base);
+        let mut request = self.http.request(method.clone(), &url);
+        if let Some((media_type, text)) = body {
+            request = request.header("Content-Type", media_type).body(text);
+        }
+        if let Ok(user) = std::env::var("USER") {
+            request = request.header("X-End-User", user);
+        }
+        let response = request.send().await.with_context(|| {
+            format!("{method} {url}: no answer; is a server running there (drydock serve), and is --url or DRYDOCK_URL right?")
+        })?;
+        let status = response.status();
+        let bytes = response
+            .bytes()
+            .await
+            .with_context(|| format!("{method} {url}: the answer broke off"))?;
+        let value = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| json!(String::from_utf8_lossy(&bytes)));
+        Ok((status, value))
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, String)>,
+    ) -> Result<Value> {
+        let (status, value) = self.ask(method.clone(), path, body).await?;
+        if status.is_success() {
+            return Ok(value);
+        }
+        let exit = match status {
+            StatusCode::BAD_REQUEST
+            | StatusCode::UNSUPPORTED_MEDIA_TYPE
+            | StatusCode::PAYLOAD_TOO_LARGE => Exit::Usage,
+            StatusCode::NOT_FOUND => Exit::NotFound,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Exit::Denied,
+            _ => Exit::Failed,
+        };
+        let message = value["message"]
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        let request = value["request_id"]
+            .as_str()
+            .map_or_else(String::new, |id| format!(" (request {id})"));
+        Err(Failure::error(
+            exit,
+            format!("{method} {path}: {status}: {message}{request}"),
+        ))
+    }
+}

@@ -1,0 +1,5 @@
+//! Commands that talk to a server.
+
+pub mod design;
+pub mod node;
+pub mod task;

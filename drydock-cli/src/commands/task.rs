@@ -1,0 +1,232 @@
+//! `drydock task`
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::args::{Output, TaskCommand, TaskCreateArgs, WaitArgs};
+use crate::client::Client;
+use crate::commands::design;
+use crate::exit::{Exit, Failure};
+use crate::print;
+use crate::source::{self, Named};
+
+/// How often a waiting client asks.
+const ASK_EVERY: Duration = Duration::from_millis(250);
+
+/// Runs it.
+pub async fn run(client: &Client, command: TaskCommand) -> Result<Exit> {
+    match command {
+        TaskCommand::Create(args) => create(client, args).await,
+        TaskCommand::List { all, output } => {
+            let mut tasks = client.get("/tasks").await?;
+            if !all && let Some(list) = tasks.as_array_mut() {
+                list.retain(|task| task["parent_task_id"].is_null());
+            }
+            print::value(output, &tasks, list_for_people)?;
+            Ok(Exit::Done)
+        }
+        TaskCommand::Show { id, wait } => finish(client, &id, &wait).await,
+        TaskCommand::Terminate { id, wait } => {
+            client
+                .post(&format!("/tasks/{id}/terminate"), &json!({}))
+                .await?;
+            finish(client, &id, &wait).await
+        }
+    }
+}
+
+async fn create(client: &Client, args: TaskCreateArgs) -> Result<Exit> {
+    let design_ref = if is_local(&args.design) {
+        match source::open(&args.design).await? {
+            Named::Local(sources) => format!("design:{}", design::upload(client, &sources).await?),
+            Named::Uploaded(id) => format!("design:{id}"),
+        }
+    } else {
+        args.design.clone()
+    };
+    let filter = filter(&args);
+    if args.action == "destroy_nodes" && !args.yes && !args.dry_run {
+        confirm(client, &design_ref, filter.as_ref()).await?;
+    }
+    let task = client
+        .post(
+            "/tasks",
+            &json!({
+                "action": args.action,
+                "design_ref": design_ref,
+                "node_filter": filter,
+                "priority": args.priority,
+                "dry_run": args.dry_run,
+            }),
+        )
+        .await?;
+    finish(client, &print::text(&task["task_id"]), &args.wait).await
+}
+
+/// A path of this machine rather than a reference for the server.
+fn is_local(design: &str) -> bool {
+    !design.starts_with("design:") && !design.contains("://")
+}
+
+fn filter(args: &TaskCreateArgs) -> Option<Value> {
+    if args.node_names.is_empty() && args.node_tags.is_empty() && args.rack_names.is_empty() {
+        return None;
+    }
+    Some(json!({
+        "filter_set_type": "intersection",
+        "filter_set": [{
+            "filter_type": "intersection",
+            "node_names": args.node_names,
+            "node_tags": args.node_tags,
+            "rack_names": args.rack_names,
+        }],
+    }))
+}
+
+/// Asks before machines are wiped. Says how many and which.
+async fn confirm(client: &Client, design_ref: &str, filter: Option<&Value>) -> Result<()> {
+    let nodes = client
+        .post(
+            "/nodefilter",
+            &json!({ "design_ref": design_ref, "node_filter": filter }),
+        )
+        .await?;
+    let names: Vec<_> = nodes
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(print::text)
+        .collect();
+    let question = format!(
+        "destroy_nodes erases {} node(s): {}",
+        names.len(),
+        names.join(", ")
+    );
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::error(
+            Exit::Usage,
+            format!("{question}; give --yes to do it without being asked"),
+        ));
+    }
+    eprint!("{question}\nType the number of nodes to go on: ");
+    std::io::stderr().flush()?;
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map(|_| line)
+    })
+    .await??;
+    if answer.trim() == names.len().to_string() {
+        Ok(())
+    } else {
+        Err(Failure::error(Exit::Denied, "nothing was done"))
+    }
+}
+
+/// Waits if asked to, prints, and says by the exit code how it went.
+async fn finish(client: &Client, id: &str, wait: &WaitArgs) -> Result<Exit> {
+    let started = Instant::now();
+    loop {
+        let task = client.get(&format!("/tasks/{id}")).await?;
+        let ended = matches!(task["status"].as_str(), Some("complete" | "terminated"));
+        if ended || !wait.wait {
+            let shown = match wait.output {
+                Output::Table => client.get(&format!("/tasks/{id}?layers=-1")).await?,
+                _ => task.clone(),
+            };
+            print::value(wait.output, &shown, |tree| tree_for_people(tree, id))?;
+            let good = !ended || task["result"]["status"] == "success";
+            return Ok(if good { Exit::Done } else { Exit::Failed });
+        }
+        if wait
+            .timeout
+            .is_some_and(|seconds| started.elapsed().as_secs_f64() >= seconds)
+        {
+            return Err(Failure::error(
+                Exit::TimedOut,
+                format!(
+                    "task {id} is still {} after {:.0} s; it goes on (drydock task show {id} --wait)",
+                    print::text(&task["status"]),
+                    started.elapsed().as_secs_f64()
+                ),
+            ));
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+}
+
+fn list_for_people(tasks: &Value) -> String {
+    let mut table = print::table(&[
+        "task", "action", "status", "result", "done", "created", "design",
+    ]);
+    for task in tasks.as_array().into_iter().flatten() {
+        table.add_row([
+            print::text(&task["task_id"]),
+            print::text(&task["action"]),
+            print::text(&task["status"]),
+            print::text(&task["result"]["status"]),
+            format!("{}/{}", task["progress"]["done"], task["progress"]["total"]),
+            print::text(&task["created"]).chars().take(19).collect(),
+            print::text(&task["design_ref"]),
+        ]);
+    }
+    table.to_string()
+}
+
+/// The tree with its messages: indented actions, then everything that was said, errors marked.
+fn tree_for_people(tree: &Value, id: &str) -> String {
+    let mut lines = Vec::new();
+    branch(tree, id, 0, &mut lines);
+    let root = &tree[id];
+    let messages = root["result"]["details"]["messageList"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    if !messages.is_empty() {
+        lines.push(String::new());
+    }
+    for message in &messages {
+        let mark = if message["error"] == true {
+            "error"
+        } else {
+            "     "
+        };
+        lines.push(format!("{mark} {}", print::text(&message["message"])));
+    }
+    lines.join("\n")
+}
+
+fn branch(tree: &Value, id: &str, depth: usize, lines: &mut Vec<String>) {
+    let task = &tree[id];
+    let indent = "  ".repeat(depth);
+    let node = &task["node_filter"]["filter_set"][0]["node_names"];
+    let of = if depth == 1 && node.as_array().is_some_and(|names| names.len() == 1) {
+        format!(" {}", print::text(&node[0]))
+    } else {
+        String::new()
+    };
+    let waiting = task["waiting_for"]
+        .as_str()
+        .map_or_else(String::new, |reason| format!(" - waits for: {reason}"));
+    let shown = if depth == 0 {
+        format!(" {id}")
+    } else {
+        String::new()
+    };
+    lines.push(format!(
+        "{indent}{}{of}{shown}: {}, {}{waiting}",
+        print::text(&task["action"]),
+        print::text(&task["status"]),
+        print::text(&task["result"]["status"])
+    ));
+    for child in task["subtask_id_list"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
+        branch(tree, child, depth + 1, lines);
+    }
+}

@@ -1,0 +1,280 @@
+//! The composition root: settings in, a running server out. The one place that names concrete stores, drivers and ingesters.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use drydock_api::server::{Api, ApiHandle};
+use drydock_api::state::{ApiState, HealthCache};
+use drydock_drivers::allow::AllowNetworks;
+use drydock_drivers::ipmi::{IpmiDriver, IpmiSettings};
+use drydock_drivers::maas::{MaasDriver, MaasSettings};
+use drydock_drivers::manual::ManualDriver;
+use drydock_ingester::DesignIngester;
+use drydock_ipmi::{CipherSuite, Privilege};
+use drydock_model::clock::Clock;
+use drydock_model::driver::{Driver, NodeProvisioner};
+use drydock_model::id::IdSource;
+use drydock_model::ingest::Ingester;
+use drydock_model::reference::References;
+use drydock_model::store::Store;
+use drydock_orchestrator::boot::service::BootService;
+use drydock_orchestrator::designs::Designs;
+use drydock_orchestrator::drivers::DriverSet;
+use drydock_orchestrator::engine::{Engine, Parts};
+use drydock_orchestrator::system::{RandomIds, SystemClock};
+use drydock_reference::{Fetcher, ReferenceSettings};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::settings::Settings;
+
+/// A running server: API and engine.
+pub struct Server {
+    /// Where the API listens.
+    pub address: SocketAddr,
+    api: ApiHandle,
+    ipmi: Option<Arc<IpmiDriver>>,
+    stop: CancellationToken,
+    tasks: JoinSet<Result<()>>,
+}
+
+impl Server {
+    /// Opens the store, makes the drivers, listens, and starts the engine.
+    ///
+    /// # Errors
+    /// What is missing or refused, with the setting concerned.
+    pub async fn start(settings: &Settings) -> Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let ids: Arc<dyn IdSource> = Arc::new(RandomIds);
+        let store = open_store(settings, Arc::clone(&clock)).await?;
+        let references: Arc<dyn References> = Arc::new(
+            Fetcher::new(ReferenceSettings {
+                allow_refs: settings.design.allow_refs.clone(),
+                map: settings.references.map.clone(),
+                ..ReferenceSettings::default()
+            })
+            .context("references")?,
+        );
+        let ingester: Arc<dyn Ingester> = Arc::new(DesignIngester::default());
+        let designs = Arc::new(Designs::new(
+            Arc::clone(&store),
+            ingester,
+            Arc::clone(&references),
+        ));
+        let Made {
+            drivers,
+            provisioner,
+            ipmi,
+        } = make_drivers(settings)?;
+
+        let (listener, address) =
+            drydock_api::server::bind(settings.api.listen).context("the API cannot listen")?;
+        let public = settings.public_url(address);
+        let state = Arc::new(ApiState {
+            store: Arc::clone(&store),
+            designs: Arc::clone(&designs),
+            boot: BootService::new(
+                Arc::clone(&store),
+                Arc::clone(&designs),
+                Arc::clone(&references),
+                format!("{public}/api/v1.0/bootactions/"),
+            ),
+            provisioner,
+            clock: Arc::clone(&clock),
+            ids: Arc::clone(&ids),
+            max_body: settings.api.max_body,
+            health: HealthCache::default(),
+        });
+        let server = Api::new(listener, state).context("the API cannot be served")?;
+        let engine = Engine::new(Parts {
+            store: Arc::clone(&store),
+            designs: Arc::clone(&designs),
+            drivers: Arc::new(drivers),
+            clock,
+            ids,
+            settings: settings.engine_settings(),
+        });
+        let api = server.handle();
+        let stop = CancellationToken::new();
+        let mut tasks: JoinSet<Result<()>> = JoinSet::new();
+        tasks.spawn(async move { server.run().await.context("the API stopped") });
+        let engine_stop = stop.clone();
+        tasks.spawn(async move { engine.run(engine_stop).await.context("the engine stopped") });
+        info!(%address, public_url = %public, "serving");
+        Ok(Server {
+            address,
+            api,
+            ipmi,
+            stop,
+            tasks,
+        })
+    }
+
+    /// Until a part of the server ends by itself.
+    ///
+    /// # Errors
+    /// Why it ended.
+    pub async fn ended(&mut self) -> Result<()> {
+        match self.tasks.join_next().await {
+            Some(Ok(result)) => result,
+            Some(Err(error)) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Drains: no new work, calls in flight end, claims and leadership are given back, requests are answered.
+    ///
+    /// # Errors
+    /// What could not be ended in order.
+    pub async fn stop(mut self) -> Result<()> {
+        self.stop.cancel();
+        self.api.stop().await;
+        let mut result = Ok(());
+        while let Some(ended) = self.tasks.join_next().await {
+            result = result.and(ended.map_err(anyhow::Error::from).and_then(|inner| inner));
+        }
+        if let Some(ipmi) = &self.ipmi {
+            ipmi.shutdown().await;
+        }
+        info!("stopped");
+        result
+    }
+}
+
+async fn open_store(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>> {
+    let options = drydock_statemgmt::Options {
+        pool_size: settings.database.pool_size,
+        connect_timeout: settings.database.connect_timeout.into(),
+        clock,
+    };
+    drydock_statemgmt::open(&settings.database.url, options)
+        .await
+        .context("database.url")
+}
+
+struct Made {
+    drivers: DriverSet,
+    provisioner: Option<Arc<dyn NodeProvisioner>>,
+    ipmi: Option<Arc<IpmiDriver>>,
+}
+
+fn make_drivers(settings: &Settings) -> Result<Made> {
+    let allow = AllowNetworks::from_setting(settings.drivers.allow_networks.clone());
+    let mut oob: Vec<Arc<dyn Driver>> = Vec::new();
+    let mut ipmi = None;
+    for name in &settings.drivers.oob {
+        match name.as_str() {
+            "ipmi" => {
+                let driver = Arc::new(IpmiDriver::new(ipmi_settings(settings)?, allow.clone()));
+                ipmi = Some(Arc::clone(&driver));
+                oob.push(driver);
+            }
+            "manual" => oob.push(Arc::new(ManualDriver::new())),
+            other => bail!(
+                "drivers.oob: there is no out-of-band driver {other:?} in this version; there are ipmi, manual"
+            ),
+        }
+    }
+    let provisioner: Option<Arc<dyn NodeProvisioner>> = match settings.drivers.node.as_deref() {
+        None | Some("" | "none") => None,
+        Some("maas") => match (&settings.drivers.maas.url, &settings.drivers.maas.api_key) {
+            (Some(url), Some(key)) => {
+                let maas = &settings.drivers.maas;
+                let url = url
+                    .parse()
+                    .with_context(|| format!("drivers.maas.url {url:?} is no URL"))?;
+                let key = secret("drivers.maas.api_key", key)?;
+                let driver = MaasDriver::new(
+                    MaasSettings {
+                        ca_file: maas.ca_file.clone(),
+                        max_requests: settings.limits.maas_requests,
+                        poll: maas.poll_interval.into(),
+                        ..MaasSettings::new(url, key)
+                    },
+                    allow,
+                )
+                .context("drivers.maas")?;
+                Some(Arc::new(driver))
+            }
+            (Some(_), None) => bail!("drivers.maas.url is set and drivers.maas.api_key is not"),
+            (None, _) => {
+                warn!(
+                    "drivers.maas.url is not set: every step of the node provisioner will fail until it is"
+                );
+                None
+            }
+        },
+        Some(other) => {
+            bail!("drivers.node: there is no node driver {other:?} in this version; there is maas")
+        }
+    };
+    let drivers = DriverSet {
+        oob,
+        node: provisioner.clone(),
+        network: None,
+    };
+    Ok(Made {
+        drivers,
+        provisioner,
+        ipmi,
+    })
+}
+
+/// A secret of the settings: itself, or where it stands (`env:NAME`, `file:PATH`).
+fn secret(key: &str, written: &SecretString) -> Result<SecretString> {
+    let text = written.expose_secret();
+    if let Some(name) = text.strip_prefix("env:") {
+        return std::env::var(name)
+            .map(SecretString::from)
+            .with_context(|| format!("{key}: environment variable {name}"));
+    }
+    if let Some(path) = text.strip_prefix("file:") {
+        let text = std::fs::read_to_string(path).with_context(|| format!("{key}: file {path}"))?;
+        return Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])));
+    }
+    Ok(written.clone())
+}
+
+fn ipmi_settings(settings: &Settings) -> Result<IpmiSettings> {
+    let ipmi = &settings.oob.ipmi;
+    let suite = |number: &u8| {
+        CipherSuite::ALL
+            .into_iter()
+            .find(|suite| suite.number() == *number)
+            .with_context(|| {
+                let known: Vec<_> = CipherSuite::ALL
+                    .iter()
+                    .map(|suite| suite.number().to_string())
+                    .collect();
+                format!(
+                    "oob.ipmi.cipher_suites: {number} is not supported; supported are {}",
+                    known.join(", ")
+                )
+            })
+    };
+    let privilege = match ipmi.privilege.as_str() {
+        "administrator" => Privilege::Administrator,
+        "operator" => Privilege::Operator,
+        "user" => Privilege::User,
+        other => bail!("oob.ipmi.privilege: {other:?} is none of administrator, operator, user"),
+    };
+    Ok(IpmiSettings {
+        port: ipmi.port,
+        gap_floor: ipmi.gap_floor.into(),
+        gap_ceiling: ipmi.gap_ceiling.into(),
+        timeout: ipmi.timeout.into(),
+        retries: ipmi.retries,
+        cipher_suites: ipmi
+            .cipher_suites
+            .iter()
+            .map(suite)
+            .collect::<Result<_>>()?,
+        privilege,
+        settle_after_reset: settings.oob.settle_after_reset.into(),
+        state_timeout: settings.oob.state_timeout.into(),
+        poll: ipmi.poll_interval.into(),
+    })
+}

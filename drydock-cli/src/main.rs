@@ -1,0 +1,67 @@
+//! The binary `drydock`: server, simulators and client in one.
+
+mod args;
+mod client;
+mod commands;
+mod compose;
+mod demo;
+mod exit;
+mod print;
+mod rehearsal;
+mod serve;
+mod settings;
+mod sim;
+mod source;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command, ConfigCommand};
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    // clap ends the process with 2 on a wrong command line, 0 on --help.
+    let cli = Cli::parse();
+    // Ignores that one may be there already: then that one serves.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let result = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| {
+            let result = runtime.block_on(run(cli));
+            // Whatever is still in a blocking call must not hold up the end.
+            runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+            result
+        });
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("drydock: {error:#}");
+            exit::of(&error).into()
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<Exit> {
+    match cli.command {
+        Command::Serve(args) => serve::run(&args).await,
+        Command::Demo(args) => demo::run(&args).await,
+        Command::Sim(args) => sim::run(&args).await,
+        Command::Task(command) => {
+            commands::task::run(&client::Client::new(&cli.url)?, command).await
+        }
+        Command::Design(command) => {
+            commands::design::run(&client::Client::new(&cli.url)?, command).await
+        }
+        Command::Node(command) => {
+            commands::node::run(&client::Client::new(&cli.url)?, command).await
+        }
+        Command::Config(ConfigCommand::Sample) => {
+            print!("{}", settings::sample()?);
+            Ok(Exit::Done)
+        }
+    }
+}

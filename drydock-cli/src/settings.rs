@@ -1,0 +1,400 @@
+//! Settings: one YAML file, the environment on top, the command line on top of that.
+
+mod duration;
+mod load;
+mod sample;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use drydock_orchestrator::settings::{EngineSettings, Timeouts};
+use ipnet::IpNet;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+pub use duration::Span;
+pub use load::{Overlay, load};
+pub use sample::sample;
+
+/// Everything an operator can set. The sample configuration is made from these types.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The HTTP API.
+    pub api: Api,
+    /// The database.
+    pub database: Database,
+    /// Leadership.
+    pub leader: Leader,
+    /// The engine.
+    pub engine: Engine,
+    /// Deadlines of steps.
+    pub timeouts: StepTimeouts,
+    /// Limits.
+    pub limits: Limits,
+    /// Drivers.
+    pub drivers: Drivers,
+    /// Out-of-band management.
+    pub oob: Oob,
+    /// Designs.
+    pub design: Design,
+    /// References.
+    pub references: References,
+    /// Logging.
+    pub log: Log,
+}
+
+/// `api.*`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Api {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// What machines call back; from `listen` when absent.
+    pub public_url: Option<String>,
+    /// Longest request body in bytes.
+    pub max_body: usize,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Api {
+            listen: SocketAddr::from(([127, 0, 0, 1], 9000)),
+            public_url: None,
+            max_body: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// `database.*`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// `sqlite://...` or `postgres://...`.
+    pub url: String,
+    /// Connections.
+    pub pool_size: u32,
+    /// How long to wait for one.
+    pub connect_timeout: Span,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Database {
+            url: "sqlite://drydock.db".into(),
+            pool_size: 15,
+            connect_timeout: Span::seconds(30.0),
+        }
+    }
+}
+
+/// `leader.*`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Leader {
+    /// A leader or instance that is silent for longer has lost its place.
+    #[serde(alias = "leader_grace_period")]
+    pub grace_period: Span,
+    /// How often leadership is claimed or renewed.
+    #[serde(alias = "leadership_claim_interval")]
+    pub claim_interval: Span,
+    /// How far clocks may differ.
+    pub clock_skew: Span,
+}
+
+impl Default for Leader {
+    fn default() -> Self {
+        Leader {
+            grace_period: Span::seconds(5.0),
+            claim_interval: Span::seconds(1.0),
+            clock_skew: Span::seconds(1.0),
+        }
+    }
+}
+
+/// `engine.*`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Engine {
+    /// The slow net under the wake-ups.
+    pub poll_interval: Span,
+    /// Steps in flight in this process.
+    pub workers: usize,
+    /// How often an instance says that it lives.
+    pub heartbeat: Span,
+    /// First pause after a transient error; doubles with each further one.
+    pub retry_base: Span,
+    /// Longest pause after a transient error.
+    pub retry_cap: Span,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Engine {
+            poll_interval: Span::seconds(1.0),
+            workers: 256,
+            heartbeat: Span::seconds(1.0),
+            retry_base: Span::seconds(1.0),
+            retry_cap: Span::seconds(30.0),
+        }
+    }
+}
+
+/// `timeouts.*`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "each field is named after its step")]
+pub struct StepTimeouts {
+    pub drydock_timeout: Span,
+    pub create_network_template: Span,
+    pub configure_user_credentials: Span,
+    pub identify_node: Span,
+    pub configure_hardware: Span,
+    pub apply_node_networking: Span,
+    pub apply_node_storage: Span,
+    pub apply_node_platform: Span,
+    pub deploy_node: Span,
+    pub bootaction_report: Span,
+    pub destroy_node: Span,
+    pub relabel_node: Span,
+}
+
+impl Default for StepTimeouts {
+    fn default() -> Self {
+        let t = Timeouts::default();
+        StepTimeouts {
+            drydock_timeout: t.drydock.into(),
+            create_network_template: t.create_network_template.into(),
+            configure_user_credentials: t.configure_user_credentials.into(),
+            identify_node: t.identify_node.into(),
+            configure_hardware: t.configure_hardware.into(),
+            apply_node_networking: t.apply_node_networking.into(),
+            apply_node_storage: t.apply_node_storage.into(),
+            apply_node_platform: t.apply_node_platform.into(),
+            deploy_node: t.deploy_node.into(),
+            bootaction_report: t.bootaction_report.into(),
+            destroy_node: t.destroy_node.into(),
+            relabel_node: t.relabel_node.into(),
+        }
+    }
+}
+
+/// `limits.*`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Most nodes that one destroy_nodes may take; absent: no limit.
+    pub destroy_nodes: Option<usize>,
+    /// Requests to MaaS in flight.
+    pub maas_requests: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            destroy_nodes: None,
+            maas_requests: 12,
+        }
+    }
+}
+
+/// `drivers.*`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Drivers {
+    /// Enabled out-of-band drivers, in order.
+    pub oob: Vec<String>,
+    /// The node provisioner; absent: none.
+    pub node: Option<String>,
+    /// Settings of the maas driver.
+    pub maas: Maas,
+    /// Networks that drivers may contact; absent: no limit.
+    pub allow_networks: Option<Vec<IpNet>>,
+}
+
+impl Default for Drivers {
+    fn default() -> Self {
+        Drivers {
+            oob: vec!["ipmi".into(), "manual".into()],
+            node: Some("maas".into()),
+            maas: Maas::default(),
+            allow_networks: None,
+        }
+    }
+}
+
+/// `drivers.maas.*`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Maas {
+    /// Ends in `/MAAS`.
+    pub url: Option<String>,
+    /// `consumer:token:secret`, or `env:NAME`, or `file:PATH`.
+    #[serde(serialize_with = "sample::hidden")]
+    pub api_key: Option<SecretString>,
+    /// Certificates to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How often to look at a machine that is busy.
+    pub poll_interval: Span,
+}
+
+impl Default for Maas {
+    fn default() -> Self {
+        Maas {
+            url: None,
+            api_key: None,
+            ca_file: None,
+            poll_interval: Span::seconds(5.0),
+        }
+    }
+}
+
+/// `oob.*`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Oob {
+    /// IPMI.
+    pub ipmi: Ipmi,
+    /// After a reset, how long a reported power state is not believed.
+    pub settle_after_reset: Span,
+    /// How long a power state may take.
+    pub state_timeout: Span,
+}
+
+impl Default for Oob {
+    fn default() -> Self {
+        Oob {
+            ipmi: Ipmi::default(),
+            settle_after_reset: Span::seconds(15.0),
+            state_timeout: Span::seconds(60.0),
+        }
+    }
+}
+
+/// `oob.ipmi.*`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ipmi {
+    /// UDP port, unless the design says otherwise.
+    pub port: u16,
+    /// Least pause between two commands to one controller.
+    pub gap_floor: Span,
+    /// Longest pause between two commands to one controller.
+    pub gap_ceiling: Span,
+    /// How long to wait for one answer.
+    pub timeout: Span,
+    /// How often to ask again.
+    pub retries: u32,
+    /// How often to look whether a machine has reached a power state.
+    pub poll_interval: Span,
+    /// Cipher suites, in order of preference.
+    pub cipher_suites: Vec<u8>,
+    /// `administrator`, `operator` or `user`.
+    pub privilege: String,
+}
+
+impl Default for Ipmi {
+    fn default() -> Self {
+        Ipmi {
+            port: 623,
+            gap_floor: Span::seconds(0.1),
+            gap_ceiling: Span::seconds(5.0),
+            timeout: Span::seconds(2.0),
+            retries: 3,
+            poll_interval: Span::seconds(2.0),
+            cipher_suites: vec![17, 3],
+            privilege: "administrator".into(),
+        }
+    }
+}
+
+/// `design.*`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Design {
+    /// URL prefixes and folders that references may name; absent: none.
+    pub allow_refs: Vec<String>,
+}
+
+/// `references.*`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct References {
+    /// Host to address, or to address:port; applied after the check.
+    pub map: BTreeMap<String, String>,
+}
+
+/// `log.*`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,drydock_ipmi=debug`.
+    pub level: String,
+    /// `text` or `json`.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Log {
+            level: "info".into(),
+            format: LogFormat::Text,
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines.
+    Json,
+}
+
+impl Settings {
+    /// What machines call back, when the API listens on this address.
+    #[must_use]
+    pub fn public_url(&self, listening: SocketAddr) -> String {
+        self.api
+            .public_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{listening}"))
+            .trim_end_matches('/')
+            .to_owned()
+    }
+
+    /// The engine's share.
+    #[must_use]
+    pub fn engine_settings(&self) -> EngineSettings {
+        let t = &self.timeouts;
+        EngineSettings {
+            grace_period: self.leader.grace_period.into(),
+            claim_interval: self.leader.claim_interval.into(),
+            clock_skew: self.leader.clock_skew.into(),
+            poll_interval: self.engine.poll_interval.into(),
+            heartbeat: self.engine.heartbeat.into(),
+            workers: self.engine.workers,
+            retry_base: self.engine.retry_base.into(),
+            retry_cap: self.engine.retry_cap.into(),
+            destroy_limit: self.limits.destroy_nodes,
+            timeouts: Timeouts {
+                drydock: t.drydock_timeout.into(),
+                create_network_template: t.create_network_template.into(),
+                configure_user_credentials: t.configure_user_credentials.into(),
+                identify_node: t.identify_node.into(),
+                configure_hardware: t.configure_hardware.into(),
+                apply_node_networking: t.apply_node_networking.into(),
+                apply_node_storage: t.apply_node_storage.into(),
+                apply_node_platform: t.apply_node_platform.into(),
+                deploy_node: t.deploy_node.into(),
+                bootaction_report: t.bootaction_report.into(),
+                destroy_node: t.destroy_node.into(),
+                relabel_node: t.relabel_node.into(),
+            },
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! `cargo xtask bench`: measurements of the release build. The last line of each is JSON.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use crate::command;
+use crate::repository::Repository;
+
+/// Arguments of `cargo xtask bench`.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Which one; `list` shows them
+    name: String,
+    /// The site design to work on, where a benchmark takes one; the bundled example by default
+    #[arg(long)]
+    design: Option<PathBuf>,
+    /// How often
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+}
+
+struct Benchmark {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Repository, &Arguments) -> Result<Value>,
+}
+
+/// Every benchmark there is.
+const BENCHMARKS: [Benchmark; 1] = [Benchmark {
+    name: "demo",
+    about: "a whole deployment on simulators without their delays: seconds from start to exit",
+    run: demo,
+}];
+
+/// Runs one benchmark and prints its result as one line of JSON, or lists them all.
+///
+/// # Errors
+/// There is no such benchmark, or it fails.
+pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> {
+    if arguments.name == "list" {
+        for Benchmark { name, about, .. } in &BENCHMARKS {
+            println!("{name:<12} {about}");
+        }
+        return Ok(());
+    }
+    let Some(benchmark) = BENCHMARKS
+        .iter()
+        .find(|benchmark| benchmark.name == arguments.name)
+    else {
+        bail!(
+            "there is no benchmark {:?}; `cargo xtask bench list` shows them",
+            arguments.name
+        );
+    };
+    println!("{}", (benchmark.run)(repository, arguments)?);
+    Ok(())
+}
+
+fn demo(repository: &Repository, arguments: &Arguments) -> Result<Value> {
+    command::run(
+        repository
+            .cargo()
+            .args(["build", "--release", "--bin", "drydock"]),
+    )?;
+    let mut seconds = Vec::new();
+    let mut last = Value::Null;
+    for run in 1..=arguments.runs {
+        let mut drydock = Command::new(repository.target().join("release/drydock"));
+        drydock
+            .arg("demo")
+            .args(&arguments.design)
+            .args(["--time-scale", "0", "--json"]);
+        let begin = Instant::now();
+        let printed = command::output(&mut drydock)?;
+        seconds.push(begin.elapsed().as_secs_f64());
+        last = demo_result(&printed)?;
+        eprintln!(
+            "run {run} of {}: {:.3} s",
+            arguments.runs,
+            seconds[seconds.len() - 1]
+        );
+    }
+    Ok(json!({
+        "benchmark": "demo",
+        "design": arguments.design,
+        "median_seconds": median(&seconds),
+        "seconds": seconds,
+        "nodes": last["nodes"],
+        "changes": last["changes"],
+    }))
+}
+
+/// The last line that the demo prints; an error unless it deployed every node, and at least one.
+fn demo_result(printed: &str) -> Result<Value> {
+    let line = printed.lines().last().unwrap_or_default();
+    let result: Value = serde_json::from_str(line)
+        .with_context(|| format!("the demo's last line is not JSON: {line:?}"))?;
+    let deployed = result["nodes"].as_u64().is_some_and(|nodes| nodes > 0)
+        && result["nodes"] == result["deployed"];
+    ensure!(deployed, "the demo did not deploy every node: {line}");
+    Ok(result)
+}
+
+fn median(seconds: &[f64]) -> f64 {
+    let mut sorted = seconds.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    if sorted.len() % 2 == 1 {
+        sorted[middle]
+    } else {
+        (sorted[middle - 1] + sorted[middle]) / 2.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+    }
+
+    #[test]
+    fn a_demo_that_left_nodes_behind_is_no_measurement() {
+        let line =
+            |deployed| format!("table\n{{\"nodes\":5,\"deployed\":{deployed},\"changes\":9}}\n");
+        assert_eq!(demo_result(&line(5)).unwrap()["changes"], 9);
+        for printed in [
+            line(4),
+            String::new(),
+            "done".to_owned(),
+            r#"{"nodes":0,"deployed":0}"#.to_owned(),
+        ] {
+            assert!(demo_result(&printed).is_err(), "{printed}");
+        }
+    }
+}

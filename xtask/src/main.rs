@@ -1,0 +1,60 @@
+//! The chores of this repository: `cargo xtask test`, `tidy`, `layers`, `genconfig`, `bench`.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod bench;
+mod command;
+mod genconfig;
+mod interrupt;
+mod layers;
+mod packages;
+mod postgres;
+mod repository;
+mod stages;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::repository::Repository;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The chores of this repository")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Everything that must hold before a change is taken, on SQLite and on a private PostgreSQL
+    Test(test::Arguments),
+    /// The conventions of the repository
+    Tidy,
+    /// Which crate may use which
+    Layers,
+    /// Writes the sample configuration from the settings' types
+    Genconfig(genconfig::Arguments),
+    /// Measures the release build; `bench list` shows what there is
+    Bench(bench::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = Repository::find().and_then(|repository| match arguments.chore {
+        Chore::Test(arguments) => test::run(&repository, &arguments),
+        Chore::Tidy => tidy::run(&repository),
+        Chore::Layers => layers::run(&repository),
+        Chore::Genconfig(arguments) => genconfig::run(&repository, &arguments),
+        Chore::Bench(arguments) => bench::run(&repository, &arguments),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

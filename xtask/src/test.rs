@@ -1,0 +1,69 @@
+//! `cargo xtask test`: everything that must hold before a change is taken.
+
+use anyhow::Result;
+
+use crate::postgres::Cluster;
+use crate::repository::Repository;
+use crate::stages::Stages;
+use crate::{command, genconfig, interrupt, layers, packages, tidy};
+
+/// Where the tests find PostgreSQL: the URL of a database whose user may make others.
+pub(crate) const POSTGRES: &str = "DRYDOCK_TEST_POSTGRES";
+
+/// Arguments of `cargo xtask test`.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Passed on to the test runner, as in `cargo xtask test -- -p drydock-model`
+    #[arg(last = true)]
+    runner: Vec<String>,
+}
+
+/// Runs all stages.
+///
+/// # Errors
+/// Some failed, or the run was interrupted.
+pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> {
+    interrupt::listen()?;
+    let mut stages = Stages::default();
+    let cargo = |arguments: &[&str]| command::run(repository.cargo().args(arguments));
+    stages.run("fmt", || cargo(&["fmt", "--all", "--check"]));
+    stages.run("clippy", || {
+        cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ])
+    });
+    stages.run("tidy", || tidy::run(repository));
+    stages.run("layers", || layers::run(repository));
+    stages.run("genconfig", || {
+        genconfig::run(repository, &genconfig::Arguments { check: true })
+    });
+    let installed = stages.run("packages", packages::install_missing);
+    // Tests that cannot reach PostgreSQL would only say so once more.
+    if let Some(cluster) = installed.and_then(|()| stages.run("postgres", Cluster::start)) {
+        stages.run("tests", || tests(repository, &cluster, &arguments.runner));
+    }
+    stages.run("doctests", || {
+        cargo(&["test", "--workspace", "--doc", "--quiet"])
+    });
+    stages.finish()
+}
+
+fn tests(repository: &Repository, cluster: &Cluster, runner: &[String]) -> Result<()> {
+    let mut cargo = repository.cargo();
+    if command::works("cargo-nextest", &["nextest", "--version"]) {
+        cargo
+            .args(["nextest", "run", "--workspace", "--no-fail-fast"])
+            .args(runner);
+    } else {
+        cargo
+            .args(["test", "--workspace", "--all-targets", "--no-fail-fast"])
+            .args(runner);
+    }
+    command::run(cargo.env(POSTGRES, cluster.url()))
+}
