@@ -21,7 +21,8 @@ pub struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: String,
-    details: Option<Value>,
+    details: Option<Box<Value>>,
+    retry: bool,
     retry_after_s: Option<u64>,
     allow: Option<String>,
 }
@@ -33,6 +34,7 @@ impl ApiError {
             code,
             message: message.into(),
             details: None,
+            retry: false,
             retry_after_s: None,
             allow: None,
         }
@@ -46,7 +48,7 @@ impl ApiError {
     /// 400 with the findings that say why a design is not taken.
     pub fn findings(message: impl Into<String>, findings: &[Finding]) -> Self {
         let mut error = Self::new(StatusCode::BAD_REQUEST, "invalid_design", message);
-        error.details = Some(json!(findings));
+        error.details = Some(Box::new(json!(findings)));
         error
     }
 
@@ -76,6 +78,15 @@ impl ApiError {
         error
     }
 
+    /// 412: it is not what the client thinks it is.
+    pub fn precondition_failed(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_FAILED,
+            "precondition_failed",
+            message,
+        )
+    }
+
     /// 413.
     pub fn too_large(limit: usize) -> Self {
         Self::new(
@@ -85,18 +96,19 @@ impl ApiError {
         )
     }
 
-    /// 415.
+    /// 415; `got` says what came: a media type, an encoding.
     pub fn unsupported_media_type(got: &str, wanted: &str) -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
-            format!("content type {got:?} is not taken here; send {wanted}"),
+            format!("a body {got} is not taken here; send {wanted}"),
         )
     }
 
     /// 503.
     pub fn unavailable(message: impl Into<String>) -> Self {
         let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message);
+        error.retry = true;
         error.retry_after_s = Some(5);
         error
     }
@@ -127,12 +139,12 @@ impl ResponseError for ApiError {
         let mut body = json!({
             "type": "error",
             "message": self.message,
-            "retry": self.status.is_server_error() || self.status == StatusCode::TOO_MANY_REQUESTS,
+            "retry": self.retry,
             "code": self.code,
             "request_id": request::current_id(),
         });
         if let Some(details) = &self.details {
-            body["details"] = details.clone();
+            body["details"] = Value::clone(details);
         }
         let mut response = HttpResponse::build(self.status);
         if let Some(seconds) = self.retry_after_s {
@@ -167,7 +179,12 @@ impl From<DesignError> for ApiError {
     fn from(error: DesignError) -> Self {
         match error {
             DesignError::Reference(text) => Self::bad_request(text),
-            DesignError::Unavailable(text) => Self::bad_request(text),
+            // The client named it, so it is the client's fault; the same request may still succeed later.
+            DesignError::Unavailable(text) => {
+                let mut error = Self::new(StatusCode::BAD_REQUEST, "design_unavailable", text);
+                error.retry = true;
+                error
+            }
             DesignError::Unreadable(findings) => {
                 let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
                 Self::findings(
@@ -194,6 +211,10 @@ impl From<BootError> for ApiError {
                     "render",
                     inner.to_string(),
                 )
+            }
+            // That a pinned design is not there is no fault of the machine's.
+            BootError::Design(DesignError::Store(inner)) if inner != StoreError::NotFound => {
+                inner.into()
             }
             BootError::Design(inner) => Self::internal(inner),
             BootError::Store(inner) => inner.into(),

@@ -10,6 +10,8 @@ pub mod state;
 pub mod wire;
 
 mod body;
+mod page;
+mod query;
 mod request;
 mod routes;
 

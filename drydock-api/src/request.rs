@@ -8,6 +8,8 @@ use actix_web::middleware::Next;
 use tracing::{Instrument, info, info_span};
 use uuid::Uuid;
 
+use crate::error::ApiError;
+
 tokio::task_local! {
     static REQUEST_ID: Uuid;
 }
@@ -20,6 +22,25 @@ pub(crate) fn current_id() -> Option<String> {
 /// `X-Context-Marker`; a malformed one is ignored.
 pub(crate) fn context_marker(request: &actix_web::HttpRequest) -> Option<Uuid> {
     header(request, "X-Context-Marker").and_then(|text| Uuid::parse_str(text).ok())
+}
+
+/// A name of a path, as the store can take it.
+///
+/// # Errors
+/// 404: nothing is called that.
+pub(crate) fn name(text: &str) -> Result<&str, ApiError> {
+    if text.contains('\0') {
+        Err(ApiError::not_found("no name holds a NUL character"))
+    } else {
+        Ok(text)
+    }
+}
+
+/// Who asks, as the client says it.
+pub(crate) fn end_user(request: &actix_web::HttpRequest) -> &str {
+    header(request, "X-End-User")
+        .filter(|text| !text.trim().is_empty())
+        .unwrap_or("anonymous")
 }
 
 /// A header as text.

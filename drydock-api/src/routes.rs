@@ -4,11 +4,16 @@ mod bootactions;
 mod designs;
 mod health;
 mod nodes;
+mod parts;
+mod revision;
 mod tasks;
 mod validation;
 
+use std::future::ready;
+
 use actix_web::http::Method;
-use actix_web::{HttpRequest, Route, web};
+use actix_web::http::header::ALLOW;
+use actix_web::{HttpRequest, HttpResponse, Route, guard, web};
 
 use crate::error::ApiError;
 
@@ -84,17 +89,21 @@ const TABLE: &[Path] = &[
     Path {
         path: "/api/v1.0/designs/{id}/parts",
         entries: &[
-            entry("GET", || web::to(designs::parts), READ),
-            entry("POST", || web::to(designs::upload), INGEST),
+            entry("GET", || web::to(parts::list), READ),
+            entry("POST", || web::to(parts::upload), INGEST),
         ],
     },
     Path {
         path: "/api/v1.0/designs/{id}/parts/{kind}",
-        entries: &[entry("GET", || web::to(designs::parts_of_kind), READ)],
+        entries: &[entry("GET", || web::to(parts::of_kind), READ)],
     },
     Path {
         path: "/api/v1.0/designs/{id}/parts/{kind}/{name}",
-        entries: &[entry("GET", || web::to(designs::part), READ)],
+        entries: &[
+            entry("GET", || web::to(parts::show), READ),
+            entry("PUT", || web::to(parts::replace), INGEST),
+            entry("DELETE", || web::to(parts::delete), INGEST),
+        ],
     },
     Path {
         path: "/api/v1.0/tasks",
@@ -104,6 +113,11 @@ const TABLE: &[Path] = &[
                 "POST",
                 || web::to(tasks::create),
                 "physical_provisioner:create_task",
+            ),
+            entry(
+                "DELETE",
+                || web::to(tasks::purge),
+                "physical_provisioner:delete_tasks",
             ),
         ],
     },
@@ -124,8 +138,20 @@ const TABLE: &[Path] = &[
         )],
     },
     Path {
+        path: "/api/v1.0/tasks/{id}/retry",
+        entries: &[entry(
+            "POST",
+            || web::to(tasks::retry),
+            "physical_provisioner:create_task",
+        )],
+    },
+    Path {
         path: "/api/v1.0/nodes",
         entries: &[entry("GET", || web::to(nodes::list), READ)],
+    },
+    Path {
+        path: "/api/v1.0/nodes/{name}",
+        entries: &[entry("GET", || web::to(nodes::show), READ)],
     },
     Path {
         path: "/api/v1.0/nodefilter",
@@ -176,27 +202,42 @@ pub fn endpoints() -> Vec<Endpoint> {
         .collect()
 }
 
-/// Puts the table into an application. A known path with another method is 405 with `Allow`.
+/// Puts the table into an application. What answers GET also answers HEAD; OPTIONS says what there is; a known path with any other
+/// method is 405 with `Allow`.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     for path in TABLE {
         let mut resource = web::resource(path.path);
+        let mut allowed = vec![];
         for entry in path.entries {
-            let method = Method::from_bytes(entry.method.as_bytes()).unwrap_or(Method::GET);
-            resource = resource.route((entry.route)().method(method));
+            resource = resource.route((entry.route)().guard(guard::fn_guard(|context| {
+                let method = context.head().method.as_str();
+                method == entry.method || (method == "HEAD" && entry.method == "GET")
+            })));
+            allowed.push(entry.method);
+            if entry.method == "GET" {
+                allowed.push("HEAD");
+            }
         }
-        let allowed = path
-            .entries
-            .iter()
-            .map(|entry| entry.method)
-            .collect::<Vec<_>>()
-            .join(", ");
+        allowed.push("OPTIONS");
+        let allowed = allowed.join(", ");
         config.service(
             resource.default_service(web::to(move |request: HttpRequest| {
-                let error = ApiError::method_not_allowed(request.method().as_str(), &allowed);
-                async move { Err::<&'static str, _>(error) }
+                ready(other_method(&request, &allowed))
             })),
         );
     }
+}
+
+fn other_method(request: &HttpRequest, allowed: &str) -> Result<HttpResponse, ApiError> {
+    if request.method() == Method::OPTIONS {
+        return Ok(HttpResponse::NoContent()
+            .insert_header((ALLOW, allowed))
+            .finish());
+    }
+    Err(ApiError::method_not_allowed(
+        request.method().as_str(),
+        allowed,
+    ))
 }
 
 /// 404 for a path that nobody serves.

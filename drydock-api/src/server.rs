@@ -8,6 +8,7 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::{NormalizePath, TrailingSlash, from_fn};
 use actix_web::{App, HttpServer, web};
 
+use crate::error::ApiError;
 use crate::request;
 use crate::routes;
 use crate::state::ApiState;
@@ -60,6 +61,9 @@ impl Api {
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(state.clone())
+                .app_data(web::PathConfig::default().error_handler(|error, _| {
+                    ApiError::not_found(format!("the path is malformed: {error}")).into()
+                }))
                 .wrap(NormalizePath::new(TrailingSlash::Trim))
                 .wrap(from_fn(request::identify))
                 .configure(routes::configure)

@@ -1,5 +1,6 @@
 //! What the handlers work with.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +11,13 @@ use drydock_model::store::Store;
 use drydock_orchestrator::boot::service::BootService;
 use drydock_orchestrator::designs::Designs;
 use tokio::sync::Mutex;
+use tracing::warn;
 
 /// How long an answer of `/health` is good for.
 const HEALTH_FRESH: Duration = Duration::from_secs(3);
+
+/// How long a look at one part may take.
+const HEALTH_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Everything a handler may use. Ports only.
 pub struct ApiState {
@@ -52,20 +57,42 @@ impl ApiState {
         {
             return parts.clone();
         }
-        let mut parts: Vec<PartHealth> = vec![(
-            "database",
-            self.store.ping().await.map_err(|error| error.to_string()),
-        )];
-        if let Some(provisioner) = &self.provisioner {
-            parts.push((
-                provisioner.name(),
-                provisioner
-                    .health()
-                    .await
-                    .map_err(|error| error.to_string()),
-            ));
-        }
-        *kept = Some((now, parts.clone()));
+        let database = async {
+            self.in_time(async {
+                self.store.ping().await.map_err(|error| {
+                    // The text may name hosts and users of the database.
+                    warn!(%error, "the database is not healthy");
+                    "it does not answer as it should; the server's log says why".to_owned()
+                })
+            })
+            .await
+        };
+        let provisioner = async {
+            let provisioner = self.provisioner.as_ref()?;
+            let health = self
+                .in_time(async {
+                    provisioner
+                        .health()
+                        .await
+                        .map_err(|error| error.to_string())
+                })
+                .await;
+            Some((provisioner.name(), health))
+        };
+        let (database, provisioner) = futures::join!(database, provisioner);
+        let mut parts: Vec<PartHealth> = vec![("database", database)];
+        parts.extend(provisioner);
+        *kept = Some((self.clock.monotonic(), parts.clone()));
         parts
+    }
+
+    /// A look that takes too long is an answer, too.
+    async fn in_time(&self, look: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+        tokio::select! {
+            health = look => health,
+            () = self.clock.sleep(HEALTH_PATIENCE) => {
+                Err(format!("no answer within {} s", HEALTH_PATIENCE.as_secs()))
+            }
+        }
     }
 }

@@ -24,8 +24,19 @@ use crate::{print, rehearsal, source, telemetry};
 /// The example that comes with the program.
 const EXAMPLE: &str = include_str!("../../examples/lab.yaml");
 
-/// Runs it.
+/// Runs it. With `--json` the last line is JSON whatever happens.
 pub async fn run(args: &DemoArgs) -> Result<Exit> {
+    let result = rehearse(args).await;
+    if let (Err(error), true) = (&result, args.json) {
+        println!(
+            "{}",
+            json!({ "nodes": 0, "deployed": 0, "failed": 0, "seconds": 0.0, "changes": 0, "error": format!("{error:#}") })
+        );
+    }
+    result
+}
+
+async fn rehearse(args: &DemoArgs) -> Result<Exit> {
     let started = Instant::now();
     let sources = match &args.design {
         Some(path) => source::read_path(path)?,
@@ -33,6 +44,7 @@ pub async fn run(args: &DemoArgs) -> Result<Exit> {
             name: "examples/lab.yaml".into(),
             format: Format::Auto,
             text: EXAMPLE.to_owned(),
+            without: Vec::new(),
         }],
     };
     let design = rehearsal::design(&sources)?;

@@ -144,7 +144,6 @@ impl Default for Engine {
 /// `timeouts.*`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "each field is named after its step")]
 pub struct StepTimeouts {
     pub drydock_timeout: Span,
     pub create_network_template: Span,

@@ -51,6 +51,7 @@ pub async fn open(name: &str) -> Result<Named> {
             name: name.into(),
             format: Format::Auto,
             text,
+            without: Vec::new(),
         }]));
     }
     Ok(Named::Local(read_path(Path::new(name))?))
@@ -93,6 +94,7 @@ pub fn read_path(path: &Path) -> Result<Vec<Source>> {
                 name: file.display().to_string().into(),
                 format: Format::Auto,
                 text,
+                without: Vec::new(),
             })
         })
         .collect()

@@ -4,9 +4,11 @@
 //! them. Named things: the parent's in their order, each merged with the child's of that name, then the child's new ones - so that a child that
 //! alters one partition leaves their order on the disk alone. `!name` and null remove what is the parent's; removals are used up.
 
+use std::collections::{HashMap, HashSet};
+
 use drydock_model::design::{
     DevicePart, FilesystemPart, HostMetadata, HostPart, InterfacePart, LogicalVolumePart, OobPart,
-    Ordered, PartitionPart, PlatformPart, SriovPart, StoragePart, VolumeGroupPart,
+    Ordered, PartitionPart, PlatformPart, Scalar, SriovPart, StoragePart, VolumeGroupPart,
 };
 
 /// Something a child and a parent can both say.
@@ -38,54 +40,56 @@ fn list(child: &Option<Vec<String>>, parent: Option<&Option<Vec<String>>>) -> Op
     let Some(child) = child else {
         return parent.cloned();
     };
-    let mut merged: Vec<String> = Vec::with_capacity(child.len());
-    for item in child {
-        if !item.starts_with('!') && !merged.contains(item) {
-            merged.push(item.clone());
-        }
-    }
-    for item in parent.into_iter().flatten() {
-        let removed = child.iter().any(|own| own.strip_prefix('!') == Some(item));
-        if !removed && !merged.contains(item) {
-            merged.push(item.clone());
-        }
-    }
-    Some(merged)
+    let removed: HashSet<&str> = child
+        .iter()
+        .filter_map(|item| item.strip_prefix('!'))
+        .collect();
+    let own = child.iter().filter(|item| !item.starts_with('!'));
+    let inherited = parent
+        .into_iter()
+        .flatten()
+        .filter(|item| !removed.contains(item.as_str()));
+    let mut seen: HashSet<&str> = HashSet::new();
+    Some(
+        own.chain(inherited)
+            .filter(|item| seen.insert(item))
+            .cloned()
+            .collect(),
+    )
 }
 
 /// A scalar in a map: the child's replaces the parent's whole.
-macro_rules! replaced_whole {
-    ($($type:ty),+) => {
-        $(impl Inherit for $type {
-            fn over(&self, _parent: Option<&Self>) -> Self {
-                self.clone()
-            }
-        })+
-    };
+impl Inherit for Scalar {
+    fn over(&self, _parent: Option<&Self>) -> Self {
+        self.clone()
+    }
 }
-
-replaced_whole!(drydock_model::design::Scalar);
 
 impl<T: Inherit> Inherit for Ordered<T> {
     fn over(&self, parent: Option<&Self>) -> Self {
+        let own: HashMap<&str, Option<&T>> = self
+            .0
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_ref()))
+            .collect();
+        let removed: HashSet<&str> = own.keys().filter_map(|key| key.strip_prefix('!')).collect();
+        let mut inherited: HashSet<&str> = HashSet::new();
         let mut merged = Vec::with_capacity(self.0.len());
-        for (key, inherited) in parent.into_iter().flat_map(|parent| &parent.0) {
-            let removed = self.0.iter().any(|(own, value)| {
-                own.strip_prefix('!') == Some(key) || (own == key && value.is_none())
-            });
-            if removed {
-                continue;
+        let kept = parent
+            .into_iter()
+            .flat_map(|parent| &parent.0)
+            .filter(|(key, _)| !removed.contains(key.as_str()));
+        for (key, value) in kept {
+            inherited.insert(key);
+            match own.get(key.as_str()) {
+                Some(None) => {}
+                Some(Some(own)) => merged.push((key.clone(), Some(own.over(value.as_ref())))),
+                None => merged.push((key.clone(), value.clone())),
             }
-            let value = match (self.get(key), inherited) {
-                (Some(own), inherited) => Some(own.over(inherited.as_ref())),
-                (None, inherited) => inherited.clone(),
-            };
-            merged.push((key.clone(), value));
         }
         for (key, value) in &self.0 {
-            let known = parent.is_some_and(|parent| parent.0.iter().any(|(name, _)| name == key));
             if let Some(value) = value
-                && !known
+                && !inherited.contains(key.as_str())
                 && !key.starts_with('!')
             {
                 merged.push((key.clone(), Some(value.over(None))));
@@ -121,30 +125,29 @@ fn named_list<T: Inherit + Named>(
         return inherited.cloned();
     };
     let inherited: &[T] = inherited.map_or(&[], Vec::as_slice);
+    let own: HashMap<&str, &T> = child
+        .iter()
+        .filter_map(|own| Some((own.name()?, own)))
+        .collect();
+    let removed: HashSet<&str> = own
+        .keys()
+        .filter_map(|name| name.strip_prefix('!'))
+        .collect();
+    let mut known: HashSet<&str> = HashSet::new();
     let mut merged = Vec::with_capacity(child.len() + inherited.len());
-    for item in inherited {
-        let Some(name) = item.name() else {
-            merged.push(item.clone());
-            continue;
-        };
-        if child
-            .iter()
-            .any(|own| own.name().and_then(|own| own.strip_prefix('!')) == Some(name))
-        {
-            continue;
-        }
-        let own = child.iter().find(|own| own.name() == Some(name));
+    for item in inherited
+        .iter()
+        .filter(|item| item.name().is_none_or(|name| !removed.contains(name)))
+    {
+        known.extend(item.name());
+        let own = item.name().and_then(|name| own.get(name));
         merged.push(own.map_or_else(|| item.clone(), |own| own.over(Some(item))));
     }
-    for own in child {
-        let known = own
-            .name()
-            .is_some_and(|name| inherited.iter().any(|item| item.name() == Some(name)));
-        let removal = own.name().is_some_and(|name| name.starts_with('!'));
-        if !known && !removal {
-            merged.push(own.over(None));
-        }
-    }
+    let fresh = |own: &&T| {
+        own.name()
+            .is_none_or(|name| !name.starts_with('!') && !known.contains(name))
+    };
+    merged.extend(child.iter().filter(fresh).map(|own| own.over(None)));
     Some(merged)
 }
 

@@ -5,6 +5,7 @@
 pub(crate) mod boot;
 pub(crate) mod document;
 pub(crate) mod host;
+pub(crate) mod link;
 pub(crate) mod network;
 pub(crate) mod oob;
 pub(crate) mod platform;
@@ -80,11 +81,11 @@ pub static ALL: &[&Rule] = &[
     &storage::PARTITIONING,
     &storage::SIZING,
     &storage::MOUNTPOINT,
-    &network::BOND,
+    &link::BOND,
     &network::ALLOWED,
     &network::LOCALITY,
-    &network::MTU,
-    &network::TRUNKING,
+    &link::MTU,
+    &link::TRUNKING,
     &network::DUPLICATE_ADDRESS,
     &network::CIDR,
     &network::VLAN,

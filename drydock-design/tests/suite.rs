@@ -25,5 +25,11 @@ mod snapshots;
 #[path = "suite/template.rs"]
 mod template;
 
-#[path = "suite/perf.rs"]
-mod perf;
+#[path = "suite/case.rs"]
+mod case;
+
+#[path = "suite/cases_host.rs"]
+mod cases_host;
+
+#[path = "suite/cases_network.rs"]
+mod cases_network;

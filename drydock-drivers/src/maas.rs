@@ -9,6 +9,7 @@ mod credentials;
 mod deploy;
 mod destroy;
 mod form;
+mod hardware;
 mod identify;
 mod lookup;
 mod naming;
@@ -19,6 +20,7 @@ mod oauth;
 mod platform;
 mod progress;
 mod redaction;
+mod redeploy;
 mod region;
 mod repositories;
 mod resource;
@@ -134,8 +136,12 @@ impl MaasDriver {
             A::ConfigureHardware => {
                 commission::plan(node, &seen(cx, observed)?, journal, self.poll)
             }
-            A::ApplyNodeNetworking => node_networking::plan(node, &seen(cx, observed)?),
-            A::ApplyNodeStorage => node_storage::plan(node, &seen(cx, observed)?),
+            A::ApplyNodeNetworking => {
+                node_networking::plan(&cx.design, node, &seen(cx, observed)?, journal, self.poll)
+            }
+            A::ApplyNodeStorage => {
+                node_storage::plan(node, &seen(cx, observed)?, journal, self.poll)
+            }
             A::ApplyNodePlatform => platform::plan(node, &seen(cx, observed)?),
             A::DeployNode => deploy::plan(node, &seen(cx, observed)?, journal, self.poll),
             A::DestroyNode => destroy::plan(node, &seen(cx, observed)?, journal, self.poll),
@@ -200,10 +206,9 @@ impl Driver for MaasDriver {
             A::IdentifyNode => observation(cx, &identify::observe(region, cx).await?),
             A::ApplyNodePlatform => observation(cx, &platform::observe(region, cx).await?),
             A::DeployNode => observation(cx, &deploy::observe(region, cx).await?),
-            A::ConfigureHardware
-            | A::ApplyNodeNetworking
-            | A::ApplyNodeStorage
-            | A::DestroyNode => observation(cx, &self.place(cx).await?),
+            A::ApplyNodeNetworking => observation(cx, &node_networking::observe(region, cx).await?),
+            A::ApplyNodeStorage => observation(cx, &node_storage::observe(region, cx).await?),
+            A::ConfigureHardware | A::DestroyNode => observation(cx, &self.place(cx).await?),
             _ => Err(foreign(cx)),
         }
     }
@@ -236,6 +241,8 @@ impl Driver for MaasDriver {
             A::ConfigureNodeProvisioner => repositories::apply(region, cx, change).await,
             A::IdentifyNode => identify::apply(region, cx, change).await,
             A::ConfigureHardware => commission::apply(region, cx, change).await,
+            A::ApplyNodeNetworking => node_networking::apply(region, cx, change).await,
+            A::ApplyNodeStorage => node_storage::apply(region, cx, change).await,
             A::ApplyNodePlatform => platform::apply(region, cx, change).await,
             A::DeployNode => deploy::apply(region, cx, change).await,
             A::DestroyNode => destroy::apply(region, cx, change).await,

@@ -91,3 +91,42 @@ impl Driver for ManualDriver {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use drydock_model::driver::{ErrorClass, Then};
+
+    use super::*;
+    use crate::trial;
+
+    #[test]
+    fn nothing_is_claimed_to_be_done() {
+        use StepAction as A;
+        let plan = |action| {
+            let cx = trial::node_context(action, trial::node("n1"));
+            ManualDriver::new().plan(&cx, &Observation(Value::Null), &[])
+        };
+        for action in [
+            A::SetNodeBoot,
+            A::PowerOffNode,
+            A::PowerOnNode,
+            A::PowerCycleNode,
+        ] {
+            let Then::Fail(error) = plan(action).then else {
+                panic!("{action} did not fail")
+            };
+            assert_eq!(error.class, ErrorClass::Permanent);
+            assert!(
+                error.to_string().contains("n1") && error.advice.contains("by hand"),
+                "{error}"
+            );
+        }
+        for action in [A::ValidateOobServices, A::ConfigNodePxe, A::InterrogateOob] {
+            let plan = plan(action);
+            assert!(
+                plan.changes.is_empty() && matches!(plan.then, Then::Done(_)),
+                "{action}"
+            );
+        }
+    }
+}

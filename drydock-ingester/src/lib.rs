@@ -45,6 +45,7 @@ impl Ingester for DesignIngester {
         let mut documents = Vec::with_capacity(parsed.documents.len());
         for tree in parsed.documents {
             match read(&tree, source) {
+                Outcome::Document(document) if source.without.contains(&document.reference()) => {}
                 Outcome::Document(document) => documents.push(*document),
                 Outcome::PassedOver => {}
                 Outcome::Refused(finding) => findings.push(*finding),

@@ -11,7 +11,7 @@ proptest! {
     #[test]
     fn arbitrary_text(text in "\\PC{0,200}") {
         for format in [Format::Yaml, Format::Deckhand, Format::Auto] {
-            let source = Source { name: "any".into(), format, text: text.clone() };
+            let source = Source { name: "any".into(), format, text: text.clone(), without: Vec::new() };
             let _ = DesignIngester::default().ingest(&source);
         }
     }

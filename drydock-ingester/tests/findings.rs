@@ -13,6 +13,7 @@ fn ingest(format: Format, text: &str) -> Result<usize, Vec<Finding>> {
         name: "x.yaml".into(),
         format,
         text: text.into(),
+        without: Vec::new(),
     };
     DesignIngester::default()
         .ingest(&source)
@@ -213,6 +214,7 @@ fn limits_hold() {
         name: "x".into(),
         format: Format::Auto,
         text,
+        without: Vec::new(),
     };
     let findings = ingester.ingest(&source("#".repeat(101))).unwrap_err();
     assert!(findings[0].message.contains("at most 100"), "{findings:?}");
@@ -233,6 +235,7 @@ fn numbers_and_texts_are_read_as_meant() {
         name: "x".into(),
         format: Format::Yaml,
         text: text.into(),
+        without: Vec::new(),
     };
     let documents = DesignIngester::default().ingest(&source).unwrap();
     insta::assert_debug_snapshot!(

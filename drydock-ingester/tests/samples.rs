@@ -13,6 +13,7 @@ fn sample(name: &str, format: Format) -> Source {
         name: name.into(),
         format,
         text: std::fs::read_to_string(path).unwrap(),
+        without: Vec::new(),
     }
 }
 

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{DocumentRef, Location};
-use crate::tree::{Ignored, Position, ReadError, Tree};
+use crate::tree::{Ignored, Position, REDACTED, ReadError, Tree, is_secret_key};
 
 pub use boot::{AssetData, AssetPart, BootActionPart};
 pub use hardware::{AliasPart, BootstrapProtocol, HardwarePart, HugepagesPart};
@@ -219,7 +219,7 @@ impl Document {
         }
     }
 
-    /// The document as API answers show it: `kind`, `metadata`, `spec`. What names itself a secret is redacted unless `reveal` is set.
+    /// The document as API answers show it: `apiVersion`, `kind`, `metadata`, `spec`. Secrets are redacted unless `reveal` is set.
     #[must_use]
     pub fn to_json(&self, reveal: bool) -> serde_json::Value {
         let mut spec = self.tree.to_json();
@@ -270,18 +270,17 @@ fn host_profile(tree: &Tree) -> Result<(Part, Vec<Ignored>), ReadError> {
     }
 }
 
-fn redact(value: &mut serde_json::Value) {
-    match value {
-        serde_json::Value::Object(map) => {
-            for (key, value) in map {
-                if crate::tree::is_secret_key(key) && !value.is_null() {
-                    *value = crate::tree::REDACTED.into();
-                } else {
-                    redact(value);
-                }
-            }
+/// Secrets stand among the out-of-band parameters only.
+fn redact(spec: &mut serde_json::Value) {
+    if let Some(oob) = spec
+        .get_mut("oob")
+        .and_then(serde_json::Value::as_object_mut)
+    {
+        for (_, value) in oob
+            .iter_mut()
+            .filter(|(key, value)| is_secret_key(key) && !value.is_null())
+        {
+            *value = REDACTED.into();
         }
-        serde_json::Value::Array(items) => items.iter_mut().for_each(redact),
-        _ => {}
     }
 }

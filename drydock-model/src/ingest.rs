@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::design::Document;
-use crate::finding::Finding;
+use crate::finding::{DocumentRef, Finding};
 
 /// The surface form of a source, named as the API's `ingester` parameter names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,11 +28,15 @@ pub struct Source {
     pub format: Format,
     /// The text itself: one or many YAML documents.
     pub text: String,
+    /// Documents of the text that no longer count: they were replaced or deleted one by one. The text stays as it was sent, so that
+    /// places in it stay right.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<DocumentRef>,
 }
 
 /// Reads sources. Pure: the same text gives the same documents.
 pub trait Ingester: Send + Sync {
-    /// The documents of one source in the order of the text. All or nothing: when anything in it cannot be taken, every finding that
+    /// The documents of one source in the order of the text, those of [`Source::without`] left out. All or nothing: when anything in it cannot be taken, every finding that
     /// says why.
     ///
     /// # Errors

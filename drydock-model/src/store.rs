@@ -89,6 +89,12 @@ pub struct TaskQuery {
     pub design_ref: Option<String>,
     /// Created at or after.
     pub created_after: Option<DateTime<Utc>>,
+    /// The other way round: newest first.
+    pub newest_first: bool,
+    /// Begin with this created task, or with what follows where it would stand; one that is unknown begins nowhere: nothing is listed.
+    pub from: Option<TaskId>,
+    /// At most so many trees.
+    pub limit: Option<i64>,
 }
 
 /// How a step ended.
@@ -133,8 +139,13 @@ pub trait DesignStore {
     async fn designs(&self) -> StoreResult<Vec<DesignId>>;
     /// A design; [`StoreError::NotFound`].
     async fn design(&self, id: DesignId) -> StoreResult<StoredDesign>;
-    /// Appends a source if the design is still at `revision`, else [`StoreError::Conflict`]. Returns the new revision.
-    async fn add_source(&self, id: DesignId, revision: i64, source: &Source) -> StoreResult<i64>;
+    /// Makes these the design's sources if it is still at `revision`, else [`StoreError::Conflict`]. Returns the new revision.
+    async fn replace_sources(
+        &self,
+        id: DesignId,
+        revision: i64,
+        sources: &[Source],
+    ) -> StoreResult<i64>;
     /// Deletes a design; [`StoreError::Conflict`] while a task that has not ended refers to it (`design:<id>`).
     async fn delete_design(&self, id: DesignId) -> StoreResult<()>;
     /// Keeps a content under its digest; nothing to do when it is there.
@@ -150,7 +161,9 @@ pub trait TaskStore {
     async fn create_task(&self, task: &NewTask) -> StoreResult<Task>;
     /// The tree that holds this id, be it the task's, a pipeline's or a step's; [`StoreError::NotFound`].
     async fn tree(&self, id: TaskId) -> StoreResult<TaskTree>;
-    /// All trees that match, oldest first; two queries whatever the number.
+    /// The tree of the newest task that had steps on this node; [`StoreError::NotFound`].
+    async fn node_tree(&self, node: &str) -> StoreResult<TaskTree>;
+    /// All trees that match, oldest first unless asked otherwise; two queries whatever the number.
     async fn trees(&self, query: &TaskQuery) -> StoreResult<Vec<TaskTree>>;
     /// Queued tasks: higher priority first, then older first.
     async fn queued(&self, limit: i64) -> StoreResult<Vec<Task>>;
@@ -176,15 +189,19 @@ pub trait TaskStore {
     /// Asks a task to stop: steps that have not begun or only wait become terminated; with nothing running the task is terminated at once, else it is
     /// terminating until its running steps have ended. [`StoreError::Conflict`] when it has ended already.
     async fn terminate_task(&self, task: TaskId, by: &str) -> StoreResult<Task>;
+    /// Deletes the trees that ended more than so many days ago, with their boot-action contexts and the pinned contents that nothing else
+    /// refers to. The journal stays. Locks nothing but what it deletes. Returns how many tasks went.
+    async fn purge_tasks(&self, older_than_days: u32) -> StoreResult<u64>;
 }
 
 /// Steps and claims.
 #[async_trait]
 pub trait StepStore {
     /// Claims up to `limit` steps that are ready, or waiting and due; tasks of higher priority first, then older. A claim sets status running,
-    /// holder, a fresh token, counts the attempt and sets the deadline at the first. Never two running steps on one node, over all tasks.
+    /// holder, a fresh token, counts the attempt and sets the deadline at the first. Never two running steps on one node, over all tasks; and a task that has begun on a node keeps it until its
+    /// pipeline there has ended.
     async fn claim_steps(&self, instance: InstanceId, limit: i64) -> StoreResult<Vec<ClaimedStep>>;
-    /// Puts a held step to wait: returned to everybody, due after `delay` (or at [`StepStore::wake_boot_report`]). `failures` is the
+    /// Puts a held step to wait: returned to everybody, due after `delay` (or at [`BootStore::report_boot_action`]). `failures` is the
     /// new count of transient errors in a row. When the task is being terminated the step becomes terminated instead.
     async fn wait_step(
         &self,
@@ -252,6 +269,8 @@ pub trait JournalStore {
     async fn step_journal(&self, step: TaskId) -> StoreResult<Vec<JournalEntry>>;
     /// A task's journal, in order; the task is the one a client created.
     async fn task_journal(&self, task: TaskId) -> StoreResult<Vec<JournalEntry>>;
+    /// The newest entries about a node over all tasks, those included that are deleted; at most `limit`, in order, newest last.
+    async fn node_journal(&self, node: &str, limit: i64) -> StoreResult<Vec<JournalEntry>>;
 }
 
 /// Boot-action contexts.

@@ -206,6 +206,8 @@ pub struct NewTask {
     pub priority: i32,
     /// Plan and report, mutate nothing.
     pub dry_run: bool,
+    /// How often the same work was tried before.
+    pub retry: i32,
     /// Who asked.
     pub created_by: String,
     /// `X-Context-Marker` of the request.

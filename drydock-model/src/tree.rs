@@ -3,6 +3,7 @@
 //! An ingester makes it; typed parts are read from it ([`Tree::read`]) with errors that point at the offending value, and rules
 //! look places up in it ([`Tree::find`]) long after reading.
 
+mod misfit;
 mod nearest;
 mod read;
 
@@ -11,8 +12,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use misfit::{Ignored, ReadError};
 pub use nearest::nearest;
-pub use read::{Ignored, ReadError};
 
 /// A place in a text. Lines and columns count from 1; columns count characters.
 #[derive(
@@ -278,4 +279,82 @@ pub fn is_secret_key(key: &str) -> bool {
     ]
     .iter()
     .any(|word| key.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Tree {
+        Tree::new(
+            Position::default(),
+            Value::String {
+                text: text.into(),
+                plain: true,
+            },
+        )
+    }
+
+    fn map(entries: Vec<(&str, Tree)>) -> Tree {
+        let entry = |(key, value): (&str, Tree)| Entry {
+            key: key.into(),
+            key_position: Position::default(),
+            value,
+        };
+        Tree::new(
+            Position::default(),
+            Value::Mapping(entries.into_iter().map(entry).collect()),
+        )
+    }
+
+    fn list(items: Vec<Tree>) -> Tree {
+        Tree::new(Position::default(), Value::Sequence(items))
+    }
+
+    #[test]
+    fn paths_lead_through_maps_and_lists() {
+        let tree = map(vec![
+            ("plain", list(vec![text("a"), text("b")])),
+            (
+                "named",
+                list(vec![map(vec![("name", text("x")), ("size", text("1g"))])]),
+            ),
+        ]);
+        assert_eq!(tree.find(&["plain", "b"]), Some(&text("b")));
+        assert_eq!(tree.find(&["plain", "1"]), Some(&text("b")));
+        assert_eq!(tree.find(&["named", "x", "size"]), Some(&text("1g")));
+        assert_eq!(tree.find(&["named", "0", "size"]), Some(&text("1g")));
+        assert_eq!(tree.find(&["named", "y", "size"]), None);
+        assert_eq!(
+            tree.find_deepest(&["named", "x", "filesystem", "fstype"]).1,
+            2
+        );
+        assert_eq!(tree.find_deepest(&["nothing"]).1, 0);
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let tree = map(vec![(
+            "oob",
+            map(vec![
+                ("account", text("root")),
+                ("credential", text("hush")),
+            ]),
+        )]);
+        let shown = format!("{tree:?} {:?}", tree.entries()[0]);
+        assert!(shown.contains("root") && !shown.contains("hush"), "{shown}");
+    }
+
+    #[test]
+    fn json_has_values_without_places() {
+        let float = Value::Float {
+            value: f64::NAN,
+            text: ".nan".into(),
+        };
+        let tree = map(vec![
+            ("f", Tree::new(Position::default(), float)),
+            ("n", list(vec![text("1")])),
+        ]);
+        assert_eq!(tree.to_json().to_string(), r#"{"f":".nan","n":["1"]}"#);
+    }
 }

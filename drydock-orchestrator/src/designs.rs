@@ -148,6 +148,7 @@ impl Designs {
                     name: without_secrets(design_ref).into(),
                     format: Format::Auto,
                     text,
+                    without: Vec::new(),
                 }]
             }
         };

@@ -1,7 +1,6 @@
 //! What the leader does: plan queued tasks and take back the steps of instances that fell silent.
 
 use drydock_model::finding::{Finding, Level};
-use drydock_model::step::TaskPlan;
 use drydock_model::store::{Leadership, StoreError, StoreResult, Wake};
 use drydock_model::task::{ContextType, Message, ResultStatus, Task, TaskAction};
 use serde_json::json;
@@ -159,24 +158,24 @@ async fn plan(engine: &Engine, leader: Leadership, task: &Task) -> StoreResult<(
         .await;
     }
     let plan = planner::plan(task.action, &nodes, &engine.settings.timeouts, &*engine.ids)
-        .unwrap_or_else(TaskPlan::default);
+        .unwrap_or_default();
     engine.store.pin(&site.digest, &site.sources).await?;
-    let warnings: Vec<Finding> = site
+    // Once in validate_design is enough; an operator who waits for machines needs to know that there are any.
+    let warnings = site
         .findings
         .iter()
         .filter(|finding| finding.level == Level::Warning)
-        .cloned()
-        .collect();
+        .count();
+    let note = format!("the design has {warnings} warning(s); validate_design tells them");
+    let messages = if warnings == 0 {
+        Vec::new()
+    } else {
+        vec![Message::task(false, note, now)]
+    };
     info!(task = %task.id, action = %task.action, nodes = nodes.len(), design = %site.digest, "planned");
     engine
         .store
-        .plan_task(
-            leader,
-            task.id,
-            &site.digest,
-            &plan,
-            &finding_messages(&warnings, now),
-        )
+        .plan_task(leader, task.id, &site.digest, &plan, &messages)
         .await
 }
 

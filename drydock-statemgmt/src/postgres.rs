@@ -67,6 +67,8 @@ mod journal;
 mod leadership;
 #[path = "verbs/planning.rs"]
 mod planning;
+#[path = "verbs/purge.rs"]
+mod purge;
 #[path = "verbs/release.rs"]
 mod release;
 #[path = "verbs/rows.rs"]
@@ -145,7 +147,7 @@ impl Backend {
 
     /// Waits until no other claimer is at it; held until the transaction ends.
     async fn claim_turn(&self, conn: &mut Conn) -> Result<(), Fault> {
-        sqlx::query("SELECT $1")
+        sqlx::query("SELECT pg_advisory_xact_lock($1)")
             .bind(CLAIM_TURN)
             .execute(conn)
             .await?;

@@ -78,6 +78,8 @@ mod journal;
 mod leadership;
 #[path = "verbs/planning.rs"]
 mod planning;
+#[path = "verbs/purge.rs"]
+mod purge;
 #[path = "verbs/release.rs"]
 mod release;
 #[path = "verbs/rows.rs"]
@@ -145,7 +147,7 @@ impl Backend {
 
     /// Begins to write; waits for its turn.
     async fn write(&self) -> Result<Tx, Fault> {
-        Ok(self.writer.begin_with("BEGIN").await?)
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
     /// Begins to read one state of the whole.
@@ -234,7 +236,7 @@ async fn connect(connect: &SqliteConnectOptions, options: &Options) -> StoreResu
 async fn migrate(writer: &SqlitePool) -> StoreResult<()> {
     let what = "bringing the schema up to date";
     let mut tx = writer
-        .begin_with("BEGIN")
+        .begin_with("BEGIN IMMEDIATE")
         .await
         .map_err(|error| fault::classify(what, &error))?;
     MIGRATOR

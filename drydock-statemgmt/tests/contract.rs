@@ -21,6 +21,8 @@ mod leadership;
 mod opening;
 #[path = "contract/place.rs"]
 mod place;
+#[path = "contract/purge.rs"]
+mod purge;
 #[path = "contract/release.rs"]
 mod release;
 #[path = "contract/tasks.rs"]
@@ -59,6 +61,7 @@ contract! {
         a_copy_lives_without_its_base,
         a_design_in_use_is_not_deleted,
         pinned_contents_stay,
+        sources_are_replaced_as_a_whole,
     ],
     tasks: [
         a_task_comes_back_as_it_was_given,
@@ -66,6 +69,8 @@ contract! {
         the_queue_goes_by_priority_then_age,
         a_tree_is_found_by_any_id_in_it,
         trees_are_listed_by_criteria,
+        trees_are_listed_from_one_on_and_the_other_way_round,
+        the_newest_tree_of_a_node_is_found,
         only_the_leader_plans,
         a_plan_is_taken_once,
         a_plan_that_cannot_be_kept_leaves_nothing,
@@ -77,6 +82,7 @@ contract! {
         higher_priority_first_then_older,
         sixteen_claimers_get_each_step_once,
         one_step_at_a_time_on_a_node,
+        a_task_keeps_the_nodes_it_has_begun_on,
         sixteen_claimers_never_share_a_node,
         waiting_steps_come_back_when_due,
         facts_of_earlier_steps_come_with_a_claim,
@@ -111,6 +117,10 @@ contract! {
         reports_are_final_and_reach_the_step,
         a_report_without_a_step_reaches_the_task,
         a_report_during_the_look_is_not_slept_over,
+    ],
+    purge: [
+        what_ended_long_ago_goes_and_its_journal_stays,
+        what_has_not_ended_stays,
     ],
     leadership: [
         one_of_sixteen_wins,

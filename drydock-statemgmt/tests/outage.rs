@@ -16,7 +16,7 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-use place::{GRACE, Place, digest, instance, lead, new_task, nodes, plan};
+use place::{GRACE, Place, digest, done, instance, lead, new_task, nodes, plan, planned_at};
 
 /// A net under the test, never reached when the store does as it must.
 const LONG: Duration = Duration::from_secs(30);
@@ -140,6 +140,41 @@ async fn a_plan_under_way_holds_off_the_next_leader(place: Place) {
     assert_eq!(late, Err(StoreError::Deposed));
 }
 
+/// A claim that is not committed yet is seen by the next claimer all the same, even if that one finds a
+/// better step for the same node.
+async fn a_claim_under_way_keeps_its_node(place: Place) {
+    let store = place.open().await;
+    let leader = lead(&store).await;
+    let first = planned_at(&store, leader, &plan([nodes(&["a"])]), 0).await;
+    let me = instance();
+    let mut conn = PgConnection::connect(&place.url).await.unwrap();
+    let mut tx = conn.begin().await.unwrap();
+    // A claim ends with its instance's heartbeat: that is where this one stops.
+    sqlx::query("INSERT INTO instances (id, beat) VALUES ($1, now())")
+        .bind(me.0)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    let claim = |by| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.claim_steps(by, 9).await.unwrap() })
+    };
+    let mine = claim(me);
+    blocked(&place, 1).await;
+    planned_at(&store, leader, &plan([nodes(&["a"])]), 100).await;
+    let theirs = claim(instance());
+    blocked(&place, 2).await;
+    tx.rollback().await.unwrap();
+    let mine = mine.await.unwrap();
+    assert_eq!(mine[0].step.task, first);
+    assert_eq!(theirs.await.unwrap(), []);
+    store
+        .finish_step(mine[0].step.id, mine[0].token, &done())
+        .await
+        .unwrap();
+    assert_eq!(store.claim_steps(instance(), 9).await.unwrap().len(), 1);
+}
+
 /// Waits until so many sessions of this database wait for a lock.
 async fn blocked(place: &Place, count: i64) {
     let mut conn = PgConnection::connect(&place.url).await.unwrap();
@@ -176,4 +211,9 @@ async fn ended_sessions() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_plan_under_way() {
     place::on_postgres(a_plan_under_way_holds_off_the_next_leader).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_claim_under_way() {
+    place::on_postgres(a_claim_under_way_keeps_its_node).await;
 }

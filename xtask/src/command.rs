@@ -1,6 +1,6 @@
 //! Running other programs.
 
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -49,13 +49,22 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 
 /// Whether a program is there and answers to these arguments.
 pub(crate) fn works(program: &str, arguments: &[&str]) -> bool {
+    quietly(program, arguments).is_ok_and(|status| status.success())
+}
+
+/// Whether a program is there at all, whatever it says to these arguments.
+pub(crate) fn starts(program: &str, arguments: &[&str]) -> bool {
+    quietly(program, arguments).is_ok()
+}
+
+fn quietly(program: &str, arguments: &[&str]) -> std::io::Result<ExitStatus> {
     let mut command = Command::new(program);
     command
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    command.status()
 }
 
 fn shown(command: &Command) -> String {

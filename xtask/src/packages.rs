@@ -13,7 +13,7 @@ struct Package {
     there: fn() -> bool,
 }
 
-const PACKAGES: [Package; 2] = [
+const PACKAGES: [Package; 4] = [
     Package {
         name: "postgresql",
         there: || postgres::programs().is_ok(),
@@ -21,6 +21,15 @@ const PACKAGES: [Package; 2] = [
     Package {
         name: "ipmitool",
         there: || command::works("ipmitool", &["-V"]),
+    },
+    Package {
+        name: "openipmi",
+        // Without a configuration it fails, whatever it is asked; it is there when it can be started at all.
+        there: || command::starts("ipmi_sim", &["--version"]),
+    },
+    Package {
+        name: "postgresql-client",
+        there: || command::works("psql", &["--version"]),
     },
 ];
 

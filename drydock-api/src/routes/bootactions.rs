@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::body;
 use crate::error::ApiError;
-use crate::request::header;
+use crate::request::{header, name};
 use crate::state::ApiState;
 
 #[derive(Deserialize)]
@@ -19,8 +19,9 @@ use crate::state::ApiState;
 struct ReportBody {
     #[serde(default)]
     status: Option<String>,
+    // A client in Go sends null for an empty list.
     #[serde(default)]
-    details: Vec<Detail>,
+    details: Option<Vec<Detail>>,
 }
 
 #[derive(Deserialize)]
@@ -41,7 +42,7 @@ pub(super) async fn entries(
     request: HttpRequest,
     path: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(HttpResponse::Ok().json(state.boot.entries(&path, key(&request)?).await?))
+    Ok(HttpResponse::Ok().json(state.boot.entries(name(&path)?, key(&request)?).await?))
 }
 
 pub(super) async fn units(
@@ -66,7 +67,7 @@ async fn archive(
     node: &str,
     kind: AssetKind,
 ) -> Result<HttpResponse, ApiError> {
-    let bytes = state.boot.archive(node, kind, key(request)?).await?;
+    let bytes = state.boot.archive(name(node)?, kind, key(request)?).await?;
     Ok(HttpResponse::Ok()
         .content_type("application/gzip")
         .body(bytes))
@@ -77,7 +78,7 @@ pub(super) async fn packages(
     request: HttpRequest,
     path: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(HttpResponse::Ok().json(state.boot.packages(&path, key(&request)?).await?))
+    Ok(HttpResponse::Ok().json(state.boot.packages(name(&path)?, key(&request)?).await?))
 }
 
 pub(super) async fn report(
@@ -90,6 +91,9 @@ pub(super) async fn report(
     let action: BootActionId = path
         .parse()
         .map_err(|_| ApiError::not_found(format!("there is no boot action {path}")))?;
+    let context = state.boot.context_of(action).await?;
+    // Who has no key may not make the server read a body, let alone hear what is wrong with it.
+    state.boot.entries(&context.node, key).await?;
     let wanted: ReportBody = body::json(&request, payload, state.max_body).await?;
     let status = match wanted
         .status
@@ -106,16 +110,16 @@ pub(super) async fn report(
             )));
         }
     };
-    let context = state.boot.context_of(action).await?;
-    let name = context
+    let action_name = context
         .entries
         .iter()
         .find(|entry| entry.action_id == action)
         .map_or("", |entry| entry.name.as_str());
-    let about = format!("{}: {name}", context.node);
+    let about = format!("{}: {action_name}", context.node);
     let now = state.clock.now();
     let messages = wanted
         .details
+        .unwrap_or_default()
         .into_iter()
         .map(|detail| message(detail, &about, now))
         .collect::<Result<Vec<_>, _>>()?;

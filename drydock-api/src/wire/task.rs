@@ -157,6 +157,18 @@ pub fn answer_for(tree: &TaskTree, id: TaskId) -> Option<TaskAnswer> {
         .find(|answer| answer.task_id == id)
 }
 
+/// A node's share of a tree; of several the last.
+#[must_use]
+pub fn share_of(tree: &TaskTree, node: &str) -> Option<TaskAnswer> {
+    let pipeline = tree
+        .steps
+        .iter()
+        .rev()
+        .find(|step| step.node.as_deref() == Some(node))?
+        .pipeline;
+    answer_for(tree, pipeline)
+}
+
 /// The tasks below `root`, `layers` deep (the root is layer 1; -1: all), by id.
 #[must_use]
 pub fn layers(all: &[TaskAnswer], root: TaskId, layers: i64) -> BTreeMap<String, TaskAnswer> {

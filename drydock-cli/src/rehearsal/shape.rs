@@ -140,7 +140,8 @@ fn machine(index: usize, node: &Node) -> MachineShape {
         disks,
         cpu_count: 32,
         memory_mib: 262_144,
-        powered_on: false,
+        // As delivered: under power, and with nothing to boot. So being found takes a real power cycle.
+        powered_on: true,
     }
 }
 

@@ -70,9 +70,9 @@ impl FromStr for Span {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
-        if millis > 0 && millis % 60_000 == 0 {
+        if millis > 0 && millis.is_multiple_of(60_000) {
             write!(f, "{}m", millis / 60_000)
-        } else if millis % 1000 == 0 {
+        } else if millis.is_multiple_of(1000) {
             write!(f, "{}s", millis / 1000)
         } else {
             write!(f, "{}ms", self.0.as_secs_f64() * 1000.0)

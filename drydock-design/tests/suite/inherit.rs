@@ -78,7 +78,7 @@ fn interfaces_merge_by_name_and_null_or_a_mark_removes() {
     three: {device_link: l3}";
     let child =
         "  interfaces:\n    two: null\n    one: {networks: [n3, '!n1'], sriov: {vf_count: 8}}";
-    let own = "  interfaces:\n    '!three': {}\n    four: {device_link: l4}";
+    let own = "  interfaces:\n    '!three': true\n    four: {device_link: l4}";
     let found = node(parent, child, own);
     let names: Vec<&str> = found
         .interfaces
@@ -95,6 +95,24 @@ fn interfaces_merge_by_name_and_null_or_a_mark_removes() {
     assert_eq!(one.labels["x"], "1");
     let sriov = one.sriov.as_ref().unwrap();
     assert_eq!((sriov.vf_count, sriov.trustedmode), (8, true));
+}
+
+#[test]
+fn removed_and_written_anew_is_the_childs_alone() {
+    let parent = "  interfaces: {e: {device_link: l1, networks: [old]}}";
+    let found = node(
+        parent,
+        "  interfaces: {'!e': null, e: {device_link: l2}}",
+        "  metadata: {tags: []}",
+    );
+    assert_eq!(found.interfaces.len(), 1);
+    assert_eq!(
+        (
+            found.interfaces[0].link.as_str(),
+            found.interfaces[0].networks.len()
+        ),
+        ("l2", 0)
+    );
 }
 
 #[test]
@@ -260,4 +278,12 @@ fn credentials_never_show() {
             .to_string()
             .contains("not-to-be-seen")
     }));
+}
+
+#[test]
+fn a_compiled_design_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    let (documents, _) = base_with(&[]);
+    shared(&documents);
+    shared(&compiled(&documents));
 }

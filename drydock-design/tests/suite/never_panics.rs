@@ -12,6 +12,7 @@ fn run(text: String) {
         name: "any".into(),
         format: Format::Auto,
         text,
+        without: Vec::new(),
     };
     if let Ok(documents) = DesignIngester::default().ingest(&source) {
         let compiled = compile(&documents, digest(&[]));

@@ -21,6 +21,7 @@ pub fn documents(name: &str, text: String) -> Vec<Document> {
         name: name.into(),
         format: Format::Auto,
         text,
+        without: Vec::new(),
     };
     DesignIngester::default()
         .ingest(&source)

@@ -92,6 +92,11 @@ impl Client {
             .and_then(|body| decode(Method::GET, path, self.name(), &body))
     }
 
+    /// Reads a resource that is not JSON.
+    pub(crate) async fn get_bytes(&self, path: &str) -> Result<Vec<u8>, DriverError> {
+        self.send(Method::GET, path, &Form::new()).await
+    }
+
     /// Sends a form by POST; the answer as JSON, `null` when it is none.
     pub(crate) async fn post(&self, path: &str, form: &Form) -> Result<Value, DriverError> {
         Ok(loose(&self.send(Method::POST, path, form).await?))
@@ -116,7 +121,7 @@ impl Client {
         let mut shown = self.base.clone();
         let _ = shown.set_username("");
         let _ = shown.set_password(None);
-        format!("MaaS {}", shown.as_str().trim_end_matches("api/2.0/"))
+        format!("MaaS {}", shown.as_str().trim_end_matches("/api/2.0/"))
     }
 
     async fn send(&self, method: Method, path: &str, form: &Form) -> Result<Vec<u8>, DriverError> {

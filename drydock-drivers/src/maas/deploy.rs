@@ -19,11 +19,11 @@ use super::lookup::{Found, MachineSeen, Place, find, left_alone, not_there};
 use super::naming::{annotations, key_tag_prefix};
 use super::platform::tag_node;
 use super::progress::{Progress, progress, text, transition, unknown_verb, value};
+use super::redeploy::{self, RELEASE};
 use super::region::Region;
 use super::resource::TagResource;
 use super::status::Status;
 
-const RELEASE: &str = "release_failed_deployment";
 const ALLOCATE: &str = "allocate";
 const ANNOTATE: &str = "annotate";
 const BRING_KEY: &str = "bring_boot_action_key";
@@ -121,7 +121,7 @@ pub(crate) fn plan(node: &Node, seen: &Seen, journal: &[JournalEntry], poll: Dur
         Status::FailedDeployment if sent.moved() => {
             StepPlan::fail(failed(node, machine, "deployment"))
         }
-        Status::FailedDeployment => release(node, machine, journal, poll),
+        Status::FailedDeployment => redeploy::release(node, machine, journal, poll),
         Status::Releasing | Status::DiskErasing if !sent.moved() => {
             StepPlan::wait(format!("MaaS to finish releasing {}", node.name), poll)
         }
@@ -172,30 +172,6 @@ fn failed(node: &Node, machine: &MachineSeen, what: &str) -> DriverError {
         ),
         advice,
     )
-}
-
-/// A deployment that had failed before this step has to be released before MaaS takes another. The disks are not erased.
-fn release(
-    node: &Node,
-    machine: &MachineSeen,
-    journal: &[JournalEntry],
-    poll: Duration,
-) -> StepPlan {
-    if let Progress::Taken { moved: false } = progress(journal, RELEASE, &machine.status_name) {
-        return StepPlan::wait(format!("MaaS to begin releasing {}", node.name), poll);
-    }
-    StepPlan::apply(vec![Change {
-        target: machine.target(),
-        verb: RELEASE.to_owned(),
-        before: json!({"status": machine.status_name}),
-        after: json!({"system_id": machine.system_id, "status": "Ready", "erase": false}),
-        risk: Risk::Reboots,
-        why: format!(
-            "an earlier deployment of {} failed ({}), and MaaS deploys only what is released",
-            node.name,
-            said(machine)
-        ),
-    }])
 }
 
 fn deployment(node: &Node, machine: &MachineSeen, seen: &Seen) -> StepPlan {
@@ -274,13 +250,7 @@ pub(crate) async fn apply(
 ) -> Result<String, DriverError> {
     let node = cx.node()?;
     match change.verb.as_str() {
-        RELEASE => {
-            let form = Form::new().with("erase", "false");
-            transition(region, change, "release", &form, |status| {
-                matches!(status, Status::Releasing | Status::Ready)
-            })
-            .await
-        }
+        RELEASE => redeploy::apply(region, change).await,
         ALLOCATE => allocate(region, &text(change, "system_id")?).await,
         ANNOTATE => {
             let mut form = Form::new();

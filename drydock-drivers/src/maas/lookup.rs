@@ -128,15 +128,17 @@ pub(crate) fn not_there(node: &Node, tried: &str) -> StepPlan {
 
 /// Finds the node.
 pub(crate) async fn find(region: &Region, node: &Node) -> Result<Found, DriverError> {
-    let controllers = region.controllers().await?;
-    if let Some(controller) = controller_of(node, &controllers) {
-        return Ok(Found::Controller(controller.hostname.clone()));
-    }
     if let Some(hint) = region.hint(&node.name) {
         match region.machine(&hint).await? {
+            // What MaaS lists as a machine under the node's name and boot MAC is no controller: one that becomes a
+            // controller leaves that list.
             Some(machine) if is_surely(&machine, node) => return Ok(Found::Machine(machine)),
             _ => region.set_hint(&node.name, None),
         }
+    }
+    let controllers = region.controllers().await?;
+    if let Some(controller) = controller_of(node, &controllers) {
+        return Ok(Found::Controller(controller.hostname.clone()));
     }
     let found = match by_power_address(region, node).await? {
         Some(machine) => Some(machine),

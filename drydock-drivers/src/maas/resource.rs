@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::status::Status;
 
@@ -49,6 +50,13 @@ pub(crate) struct MachineResource {
     pub boot_interface: Option<InterfaceResource>,
     #[serde(default, deserialize_with = "lenient")]
     pub interface_set: Vec<InterfaceResource>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub blockdevice_set: Vec<BlockDeviceResource>,
+    #[serde(default)]
+    pub boot_disk: Option<IdResource>,
+    /// `{"ipv4": {"gateway_ip", "link_id"}, "ipv6": {..}}`.
+    #[serde(default)]
+    pub default_gateways: Value,
 }
 
 impl MachineResource {
@@ -66,6 +74,54 @@ impl MachineResource {
             .chain(&self.boot_interface)
             .any(|interface| interface.has_mac(mac))
     }
+}
+
+/// A disk or logical volume; in a volume group also a partition.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct BlockDeviceResource {
+    pub id: i64,
+    #[serde(default, deserialize_with = "lenient")]
+    pub name: String,
+    #[serde(rename = "type", default, deserialize_with = "lenient")]
+    pub kind: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub size: u64,
+    #[serde(default)]
+    pub filesystem: Option<FilesystemResource>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub partitions: Vec<PartitionResource>,
+}
+
+/// A partition.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct PartitionResource {
+    pub id: i64,
+    #[serde(default, deserialize_with = "lenient")]
+    pub size: u64,
+    #[serde(default)]
+    pub filesystem: Option<FilesystemResource>,
+}
+
+/// A file system.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct FilesystemResource {
+    #[serde(default, deserialize_with = "lenient")]
+    pub fstype: String,
+    #[serde(default)]
+    pub mount_point: Option<String>,
+}
+
+/// `nodes/{sid}/volume-groups/`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct VolumeGroupResource {
+    pub id: i64,
+    #[serde(default, deserialize_with = "lenient")]
+    pub name: String,
+    /// A number; a string in old releases.
+    #[serde(default)]
+    pub size: Value,
+    #[serde(default, deserialize_with = "lenient")]
+    pub devices: Vec<BlockDeviceResource>,
 }
 
 /// `rackcontrollers/` and `regioncontrollers/`.
@@ -93,6 +149,21 @@ pub(crate) struct ServiceResource {
 /// An interface of a machine or controller.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct InterfaceResource {
+    #[serde(default, deserialize_with = "lenient")]
+    pub id: i64,
+    #[serde(default, deserialize_with = "lenient")]
+    pub name: String,
+    #[serde(rename = "type", default, deserialize_with = "lenient")]
+    pub kind: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub effective_mtu: u32,
+    #[serde(default, deserialize_with = "lenient")]
+    pub parents: Vec<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub children: Vec<String>,
+    /// An object, or an empty string.
+    #[serde(default)]
+    pub params: Value,
     #[serde(default)]
     pub mac_address: Option<String>,
     #[serde(default)]
@@ -112,8 +183,20 @@ impl InterfaceResource {
 /// An address of an interface.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct LinkResource {
+    #[serde(default, deserialize_with = "lenient")]
+    pub id: i64,
+    #[serde(default, deserialize_with = "lenient")]
+    pub mode: String,
     #[serde(default)]
     pub ip_address: Option<String>,
+    #[serde(default)]
+    pub subnet: Option<IdResource>,
+}
+
+/// Something of which only the id is read.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct IdResource {
+    pub id: i64,
 }
 
 /// `fabrics/`, with its VLANs embedded.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// A scalar whose type the reader of it decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,8 +109,15 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ordered<T>, A::Error> {
                 let mut entries = Vec::with_capacity(map.size_hint().unwrap_or(0));
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
+                while let Some(key) = map.next_key::<String>()? {
+                    // What stands under a removal does not matter.
+                    let value = if key.starts_with('!') {
+                        map.next_value::<IgnoredAny>()?;
+                        None
+                    } else {
+                        map.next_value()?
+                    };
+                    entries.push((key, value));
                 }
                 Ok(Ordered(entries))
             }

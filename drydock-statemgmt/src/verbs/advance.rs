@@ -36,7 +36,7 @@ async fn hold(conn: &mut Conn, step: TaskId, token: ClaimToken) -> Result<Held, 
     let task = task.ok_or(StoreError::StaleClaim)?;
     let terminate = sqlx::query_scalar(concat!(
         "SELECT terminate FROM tasks WHERE id = $1",
-        ""
+        for_update!()
     ))
     .bind(task)
     .fetch_one(&mut *conn)

@@ -17,6 +17,16 @@ use super::{Backend, Conn, Row, advance, during, id_list, leadership, release, r
 use crate::column::from_json;
 use crate::fault::Fault;
 
+/// Whether step `s` may run on its node: nothing runs there, and no other task has begun there and not ended. A task
+/// that waits for its deployment keeps its node; whoever wants it for another has to terminate that task first.
+macro_rules! node_is_free {
+    () => {
+        "NOT EXISTS (
+             SELECT 1 FROM steps r WHERE r.node = s.node AND (r.status = 'running' OR (
+                 r.task <> s.task AND (r.status = 'waiting' OR (r.status = 'ready' AND r.ordinal > 0)))))"
+    };
+}
+
 #[async_trait]
 impl StepStore for Backend {
     async fn claim_steps(&self, instance: InstanceId, limit: i64) -> StoreResult<Vec<ClaimedStep>> {
@@ -121,8 +131,9 @@ async fn take(
              WHERE s.status IN ('ready', 'waiting')
                  AND (s.not_before IS NULL OR s.not_before <= $1)
                  AND t.status = 'running'
-                 AND NOT EXISTS (
-                     SELECT 1 FROM steps r WHERE r.node = s.node AND r.status = 'running')
+                 AND ",
+        node_is_free!(),
+        "
          ),
          picked AS MATERIALIZED (
              SELECT s.id AS picked_id
@@ -211,11 +222,11 @@ fn earlier(facts: &PipelineFacts, step: &Step) -> Map<String, Value> {
 async fn next_due(backend: &Backend) -> Result<Option<Duration>, Fault> {
     let mut tx = backend.read().await?;
     let now = backend.now(&mut tx).await?;
-    let due: Option<DateTime<Utc>> = sqlx::query_scalar(
+    let due: Option<DateTime<Utc>> = sqlx::query_scalar(concat!(
         "SELECT MIN(COALESCE(s.not_before, $1)) FROM steps s JOIN tasks t ON t.id = s.task
-         WHERE s.status IN ('ready', 'waiting') AND t.status = 'running'
-             AND NOT EXISTS (SELECT 1 FROM steps r WHERE r.node = s.node AND r.status = 'running')",
-    )
+         WHERE s.status IN ('ready', 'waiting') AND t.status = 'running' AND ",
+        node_is_free!()
+    ))
     .bind(stamp(now))
     .fetch_one(&mut *tx)
     .await?;

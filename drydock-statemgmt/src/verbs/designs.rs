@@ -41,8 +41,13 @@ impl DesignStore for Backend {
         .await
     }
 
-    async fn add_source(&self, id: DesignId, revision: i64, source: &Source) -> StoreResult<i64> {
-        during("adding to a design", add(self, id, revision, source)).await
+    async fn replace_sources(
+        &self,
+        id: DesignId,
+        revision: i64,
+        sources: &[Source],
+    ) -> StoreResult<i64> {
+        during("changing a design", replace(self, id, revision, sources)).await
     }
 
     async fn delete_design(&self, id: DesignId) -> StoreResult<()> {
@@ -55,7 +60,7 @@ impl DesignStore for Backend {
             let now = self.now(&mut tx).await?;
             sqlx::query(
                 "INSERT INTO pins (digest, sources, created) VALUES ($1, $2, $3)
-                 ON CONFLICT (digest) DO NOTHING",
+                 ON CONFLICT (digest) DO UPDATE SET created = excluded.created",
             )
             .bind(&digest.0)
             .bind(to_json(sources)?)
@@ -86,7 +91,7 @@ async fn create(
     base: Option<DesignId>,
 ) -> Result<StoredDesign, Fault> {
     let mut tx = backend.write().await?;
-    // Each change adds one source, so the revision of a copy is that of the original.
+    // A copy goes on from where the original stands.
     let revision = match base {
         None => 0,
         Some(base) => sqlx::query_scalar(concat!(
@@ -145,11 +150,11 @@ async fn read(conn: &mut Conn, id: DesignId) -> Result<StoredDesign, Fault> {
     })
 }
 
-async fn add(
+async fn replace(
     backend: &Backend,
     id: DesignId,
     revision: i64,
-    source: &Source,
+    sources: &[Source],
 ) -> Result<i64, Fault> {
     let mut tx = backend.write().await?;
     let stands: i64 = sqlx::query_scalar(concat!(
@@ -173,14 +178,42 @@ async fn add(
         .bind(next)
         .execute(&mut *tx)
         .await?;
-    sqlx::query("INSERT INTO design_sources (design, ordinal, source) VALUES ($1, $2, $3)")
-        .bind(id.0)
-        .bind(next)
-        .bind(to_json(source)?)
-        .execute(&mut *tx)
-        .await?;
+    write_sources(&mut tx, id, sources).await?;
     tx.commit().await?;
     Ok(next)
+}
+
+/// Writes what differs only: a text may be many megabytes long, and a change mostly adds one.
+async fn write_sources(conn: &mut Conn, id: DesignId, sources: &[Source]) -> Result<(), Fault> {
+    let old: Vec<String> =
+        sqlx::query_scalar("SELECT source FROM design_sources WHERE design = $1 ORDER BY ordinal")
+            .bind(id.0)
+            .fetch_all(&mut *conn)
+            .await?;
+    let mut count = 0_i64;
+    for source in sources {
+        let text = to_json(source)?;
+        let stands = usize::try_from(count).ok().and_then(|at| old.get(at));
+        count += 1;
+        if stands == Some(&text) {
+            continue;
+        }
+        sqlx::query(
+            "INSERT INTO design_sources (design, ordinal, source) VALUES ($1, $2, $3)
+             ON CONFLICT (design, ordinal) DO UPDATE SET source = excluded.source",
+        )
+        .bind(id.0)
+        .bind(count)
+        .bind(text)
+        .execute(&mut *conn)
+        .await?;
+    }
+    sqlx::query("DELETE FROM design_sources WHERE design = $1 AND ordinal > $2")
+        .bind(id.0)
+        .bind(count)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 async fn delete(backend: &Backend, id: DesignId) -> Result<(), Fault> {

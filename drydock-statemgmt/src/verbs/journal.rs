@@ -60,6 +60,19 @@ impl JournalStore for Backend {
         })
         .await
     }
+
+    async fn node_journal(&self, node: &str, limit: i64) -> StoreResult<Vec<JournalEntry>> {
+        during("reading a node's journal", async {
+            let rows =
+                sqlx::query("SELECT * FROM journal WHERE node = $1 ORDER BY seq DESC LIMIT $2")
+                    .bind(node)
+                    .bind(limit.max(0))
+                    .fetch_all(&self.readers)
+                    .await?;
+            rows.iter().rev().map(entry).collect()
+        })
+        .await
+    }
 }
 
 fn entry(row: &Row) -> Result<JournalEntry, Fault> {

@@ -126,7 +126,7 @@ pub(super) async fn beat(
 pub(super) async fn reign(conn: &mut Conn, leader: Leadership) -> Result<(), Fault> {
     let epoch: Option<i64> = sqlx::query_scalar(concat!(
         "SELECT epoch FROM leadership WHERE instance = $1 AND epoch = $2",
-        ""
+        for_share!()
     ))
     .bind(leader.instance.0)
     .bind(leader.epoch.0)

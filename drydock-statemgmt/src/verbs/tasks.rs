@@ -10,7 +10,7 @@ use drydock_model::task::{Message, NewTask, ResultStatus, Task};
 use sqlx::{QueryBuilder, Row as _};
 use uuid::Uuid;
 
-use super::{Backend, Db, advance, during, id_list, planning, rows, stamp};
+use super::{Backend, Db, advance, during, id_list, planning, purge, rows, stamp};
 use crate::column::to_json;
 use crate::fault::{Fault, duplicate};
 
@@ -22,6 +22,10 @@ impl TaskStore for Backend {
 
     async fn tree(&self, id: TaskId) -> StoreResult<TaskTree> {
         during("reading a task", tree(self, id)).await
+    }
+
+    async fn node_tree(&self, node: &str) -> StoreResult<TaskTree> {
+        during("reading a node's newest task", newest_of(self, node)).await
     }
 
     async fn trees(&self, query: &TaskQuery) -> StoreResult<Vec<TaskTree>> {
@@ -69,6 +73,10 @@ impl TaskStore for Backend {
     async fn terminate_task(&self, task: TaskId, by: &str) -> StoreResult<Task> {
         during("terminating a task", terminate(self, task, by)).await
     }
+
+    async fn purge_tasks(&self, older_than_days: u32) -> StoreResult<u64> {
+        during("deleting old tasks", purge::tasks(self, older_than_days)).await
+    }
 }
 
 async fn create(backend: &Backend, task: &NewTask) -> Result<Task, Fault> {
@@ -76,8 +84,8 @@ async fn create(backend: &Backend, task: &NewTask) -> Result<Task, Fault> {
     let now = backend.now(&mut tx).await?;
     let inserted = sqlx::query(
         "INSERT INTO tasks (id, action, design_ref, node_filter, priority, dry_run, created_by,
-             context_marker, idempotency_key, created, updated, status)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 'queued')
+             context_marker, idempotency_key, created, updated, status, retry)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 'queued', $11)
          ON CONFLICT (idempotency_key) DO NOTHING",
     )
     .bind(task.id.0)
@@ -90,6 +98,7 @@ async fn create(backend: &Backend, task: &NewTask) -> Result<Task, Fault> {
     .bind(task.context_marker)
     .bind(&task.idempotency_key)
     .bind(stamp(now))
+    .bind(task.retry)
     .execute(&mut *tx)
     .await;
     let inserted = duplicate(inserted, || format!("there is a task {} already", task.id))?;
@@ -133,6 +142,17 @@ async fn tree(backend: &Backend, id: TaskId) -> Result<TaskTree, Fault> {
     Ok(TaskTree { task, steps })
 }
 
+async fn newest_of(backend: &Backend, node: &str) -> Result<TaskTree, Fault> {
+    let newest: Option<Uuid> = sqlx::query_scalar(
+        "SELECT id FROM tasks WHERE id IN (SELECT task FROM steps WHERE node = $1)
+         ORDER BY created DESC, id DESC LIMIT 1",
+    )
+    .bind(node)
+    .fetch_optional(&backend.readers)
+    .await?;
+    tree(backend, TaskId(newest.ok_or(StoreError::NotFound)?)).await
+}
+
 async fn trees(backend: &Backend, query: &TaskQuery) -> Result<Vec<TaskTree>, Fault> {
     let mut sql = QueryBuilder::<Db>::new("SELECT * FROM tasks WHERE TRUE");
     if let Some(status) = query.status {
@@ -151,7 +171,21 @@ async fn trees(backend: &Backend, query: &TaskQuery) -> Result<Vec<TaskTree>, Fa
     if let Some(after) = query.created_after {
         sql.push(" AND created >= ").push_bind(stamp(after));
     }
-    sql.push(" ORDER BY created, id");
+    if let Some(from) = query.from {
+        sql.push(" AND (created, id) ")
+            .push(if query.newest_first { "<=" } else { ">=" })
+            .push(" (SELECT f.created, f.id FROM tasks f WHERE f.id = ")
+            .push_bind(from.0)
+            .push(")");
+    }
+    sql.push(if query.newest_first {
+        " ORDER BY created DESC, id DESC"
+    } else {
+        " ORDER BY created, id"
+    });
+    if let Some(limit) = query.limit {
+        sql.push(" LIMIT ").push_bind(limit.max(0));
+    }
     let mut tx = backend.read().await?;
     let rows = sql.build().fetch_all(&mut *tx).await?;
     let tasks: Vec<Task> = rows.iter().map(rows::task).collect::<Result<_, _>>()?;

@@ -18,7 +18,7 @@ fn action() -> BootActionId {
     BootActionId(Ulid(Uuid::new_v4().as_u128()))
 }
 
-fn context(node: &str, task: TaskId) -> BootContext {
+pub fn context(node: &str, task: TaskId) -> BootContext {
     let entry = |name: &str, status| BootEntry {
         action_id: action(),
         name: name.into(),

@@ -1,7 +1,7 @@
 //! Claims: order, exclusivity, waiting, tokens.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use drydock_model::change::{Change, ChangeOutcome, JournalEntry, Risk};
@@ -176,6 +176,47 @@ pub async fn one_step_at_a_time_on_a_node(place: Place) {
     );
 }
 
+pub async fn a_task_keeps_the_nodes_it_has_begun_on(place: Place) {
+    let store = place.open().await;
+    let leader = lead(&store).await;
+    let first = planned(&store, leader, &plan([vec![pipeline(Some("a"), 2)]])).await;
+    let begun = claim_one(&store).await;
+    let second = planned_at(&store, leader, &plan([nodes(&["a"])]), 50).await;
+    // While a step of the first waits, and between two of its steps, the second has to wait, whatever its priority.
+    let hour = Duration::from_secs(3600);
+    let (id, token) = (begun.step.id, begun.token);
+    store
+        .wait_step(id, token, hour, "a long deployment", 0, &[])
+        .await
+        .unwrap();
+    assert_eq!(store.claim_steps(instance(), 10).await.unwrap(), []);
+    assert!(
+        store.next_due().await.unwrap().unwrap() > hour / 2,
+        "nothing is due before the first goes on"
+    );
+    let third = planned(&store, leader, &plan([vec![pipeline(Some("b"), 2)]])).await;
+    let begun = claim_one(&store).await;
+    let fourth = planned_at(&store, leader, &plan([nodes(&["b"])]), 50).await;
+    store
+        .finish_step(begun.step.id, begun.token, &done())
+        .await
+        .unwrap();
+    let next = claim_one(&store).await;
+    assert_eq!(
+        (next.step.task, next.step.ordinal),
+        (third, 1),
+        "the third goes on, the fourth waits"
+    );
+    store
+        .finish_step(next.step.id, next.token, &done())
+        .await
+        .unwrap();
+    assert_eq!(claim_one(&store).await.step.task, fourth);
+    // Terminated, the first lets go.
+    store.terminate_task(first, "somebody").await.unwrap();
+    assert_eq!(claim_one(&store).await.step.task, second);
+}
+
 pub async fn sixteen_claimers_never_share_a_node(place: Place) {
     let stores = [place.open().await, place.open().await];
     let leader = lead(&stores[0]).await;
@@ -187,8 +228,12 @@ pub async fn sixteen_claimers_never_share_a_node(place: Place) {
         .map(|number| {
             let (store, busy) = (stores[number % 2].clone(), busy.clone());
             tokio::spawn(async move {
-                let mut count = 0;
+                let (mut count, begun) = (0, Instant::now());
                 loop {
+                    assert!(
+                        begun.elapsed() < Duration::from_secs(60),
+                        "steps are left over"
+                    );
                     let claims = store.claim_steps(instance(), 2).await.unwrap();
                     for claim in &claims {
                         let node = claim.step.node.clone().unwrap();

@@ -1,5 +1,7 @@
 //! Designs and pinned contents.
 
+use drydock_model::design::Kind;
+use drydock_model::finding::DocumentRef;
 use drydock_model::id::{DesignId, Digest};
 use drydock_model::ingest::{Format, Source};
 use drydock_model::store::StoreError;
@@ -12,6 +14,7 @@ fn source(text: &str) -> Source {
         name: format!("{text}.yaml").into(),
         format: Format::Auto,
         text: text.to_owned(),
+        without: Vec::new(),
     }
 }
 
@@ -28,9 +31,11 @@ pub async fn sources_stand_in_the_order_of_their_upload(place: Place) {
     }
     assert_eq!(store.designs().await.unwrap(), ids);
     let mut revision = store.design(ids[0]).await.unwrap().revision;
+    let mut sources = vec![];
     for text in ["c", "a", "b"] {
+        sources.push(source(text));
         let next = store
-            .add_source(ids[0], revision, &source(text))
+            .replace_sources(ids[0], revision, &sources)
             .await
             .unwrap();
         assert!(next > revision);
@@ -48,11 +53,11 @@ pub async fn a_change_against_an_old_revision_is_refused(place: Place) {
     let store = place.open().await;
     let design = store.create_design(id(), None).await.unwrap();
     store
-        .add_source(design.id, design.revision, &source("a"))
+        .replace_sources(design.id, design.revision, &[source("a")])
         .await
         .unwrap();
     let late = store
-        .add_source(design.id, design.revision, &source("b"))
+        .replace_sources(design.id, design.revision, &[source("b")])
         .await;
     assert!(matches!(late, Err(StoreError::Conflict(_))), "{late:?}");
     assert_eq!(
@@ -60,7 +65,7 @@ pub async fn a_change_against_an_old_revision_is_refused(place: Place) {
         [source("a")]
     );
     assert_eq!(
-        store.add_source(id(), 0, &source("a")).await,
+        store.replace_sources(id(), 0, &[source("a")]).await,
         Err(StoreError::NotFound)
     );
 }
@@ -73,7 +78,7 @@ pub async fn of_concurrent_changes_one_wins(place: Place) {
             let store = store.clone();
             tokio::spawn(async move {
                 store
-                    .add_source(design.id, design.revision, &source(&number.to_string()))
+                    .replace_sources(design.id, design.revision, &[source(&number.to_string())])
                     .await
             })
         })
@@ -93,7 +98,7 @@ pub async fn a_copy_lives_without_its_base(place: Place) {
     let store = place.open().await;
     let base = store.create_design(id(), None).await.unwrap();
     let revision = store
-        .add_source(base.id, base.revision, &source("a"))
+        .replace_sources(base.id, base.revision, &[source("a")])
         .await
         .unwrap();
     let copy = store.create_design(id(), Some(base.id)).await.unwrap();
@@ -102,11 +107,11 @@ pub async fn a_copy_lives_without_its_base(place: Place) {
         (Some(base.id), &[source("a")][..])
     );
     store
-        .add_source(copy.id, copy.revision, &source("mine"))
+        .replace_sources(copy.id, copy.revision, &[source("a"), source("mine")])
         .await
         .unwrap();
     store
-        .add_source(base.id, revision, &source("theirs"))
+        .replace_sources(base.id, revision, &[source("a"), source("theirs")])
         .await
         .unwrap();
     store.delete_design(base.id).await.unwrap();
@@ -153,4 +158,33 @@ pub async fn pinned_contents_stay(place: Place) {
     store.pin(&digest, &sources).await.unwrap();
     store.pin(&digest, &sources).await.unwrap();
     assert_eq!(store.pinned(&digest).await.unwrap(), sources);
+}
+
+pub async fn sources_are_replaced_as_a_whole(place: Place) {
+    let store = place.open().await;
+    let design = store.create_design(id(), None).await.unwrap();
+    let struck = Source {
+        without: vec![DocumentRef {
+            kind: Kind::Rack,
+            name: "r1".to_owned(),
+        }],
+        ..source("a")
+    };
+    let mut revision = design.revision;
+    for sources in [
+        vec![source("a"), source("b"), source("c")],
+        vec![struck, source("c"), source("d")],
+        vec![source("d")],
+        vec![],
+        vec![source("e"), source("f")],
+    ] {
+        let next = store
+            .replace_sources(design.id, revision, &sources)
+            .await
+            .unwrap();
+        assert!(next > revision);
+        revision = next;
+        let now = store.design(design.id).await.unwrap();
+        assert_eq!((now.sources, now.revision), (sources, revision));
+    }
 }

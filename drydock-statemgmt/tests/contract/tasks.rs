@@ -20,6 +20,7 @@ pub async fn a_task_comes_back_as_it_was_given(place: Place) {
     given.action = TaskAction::DestroyNodes;
     given.node_filter = Some(NodeFilter::one("n1"));
     given.dry_run = true;
+    given.retry = 3;
     given.context_marker = Some(Uuid::new_v4());
     let task = store.create_task(&given).await.unwrap();
     assert_eq!(task, store.tree(task.id).await.unwrap().task);
@@ -27,7 +28,7 @@ pub async fn a_task_comes_back_as_it_was_given(place: Place) {
     assert_eq!(task.action, TaskAction::DestroyNodes);
     assert_eq!(task.design_ref, given.design_ref);
     assert_eq!(task.node_filter, given.node_filter);
-    assert_eq!((task.priority, task.dry_run, task.retry), (-7, true, 0));
+    assert_eq!((task.priority, task.dry_run, task.retry), (-7, true, 3));
     assert_eq!(
         (&task.created_by, task.context_marker),
         (&given.created_by, given.context_marker)
@@ -210,6 +211,51 @@ pub async fn trees_are_listed_by_criteria(place: Place) {
         .await,
         [third]
     );
+}
+
+pub async fn trees_are_listed_from_one_on_and_the_other_way_round(place: Place) {
+    let store = place.open().await;
+    let mut ids = vec![];
+    for _ in 0..5 {
+        ids.push(store.create_task(&new_task(0)).await.unwrap().id);
+    }
+    let list = async |from: Option<usize>, limit: Option<i64>, newest_first: bool| -> Vec<_> {
+        let query = TaskQuery {
+            from: from.map(|at| ids[at]),
+            limit,
+            newest_first,
+            ..TaskQuery::default()
+        };
+        let trees = store.trees(&query).await.unwrap();
+        trees.iter().map(|tree| tree.task.id).collect()
+    };
+    let mut reversed = ids.clone();
+    reversed.reverse();
+    assert_eq!(list(None, Some(2), false).await, ids[..2]);
+    assert_eq!(list(Some(2), None, false).await, ids[2..]);
+    assert_eq!(list(Some(1), Some(3), false).await, ids[1..4]);
+    assert_eq!(list(None, None, true).await, reversed);
+    assert_eq!(list(Some(3), Some(2), true).await, [ids[3], ids[2]]);
+    assert_eq!(list(Some(4), Some(9), false).await, [ids[4]]);
+    let unknown = TaskQuery {
+        from: Some(id()),
+        ..TaskQuery::default()
+    };
+    assert_eq!(store.trees(&unknown).await.unwrap(), []);
+}
+
+pub async fn the_newest_tree_of_a_node_is_found(place: Place) {
+    let store = place.open().await;
+    let leader = lead(&store).await;
+    assert_eq!(store.node_tree("a").await, Err(StoreError::NotFound));
+    let first = planned(&store, leader, &plan([nodes(&["a", "b"])])).await;
+    let second = planned(&store, leader, &plan([nodes(&["a"])])).await;
+    store.create_task(&new_task(0)).await.unwrap();
+    for (node, task) in [("a", second), ("b", first)] {
+        let tree = store.node_tree(node).await.unwrap();
+        assert_eq!(tree, store.tree(task).await.unwrap());
+    }
+    assert_eq!(store.node_tree("c").await, Err(StoreError::NotFound));
 }
 
 pub async fn only_the_leader_plans(place: Place) {

@@ -1,0 +1,34 @@
+//! The HTTP API through its front door: a server on a free port of 127.0.0.1, a real store, a real engine, a real client.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "api/bootactions.rs"]
+mod bootactions;
+#[path = "api/client.rs"]
+mod client;
+#[path = "api/designs.rs"]
+mod designs;
+#[path = "api/endpoints.rs"]
+mod endpoints;
+#[path = "api/every_request.rs"]
+mod every_request;
+#[path = "api/health.rs"]
+mod health;
+#[path = "api/lists.rs"]
+mod lists;
+#[path = "api/nodes.rs"]
+mod nodes;
+#[path = "api/parts.rs"]
+mod parts;
+#[path = "api/provisioner.rs"]
+mod provisioner;
+#[path = "api/raw.rs"]
+mod raw;
+#[path = "api/retry.rs"]
+mod retry;
+#[path = "api/server.rs"]
+mod server;
+#[path = "api/tasks.rs"]
+mod tasks;
+#[path = "api/validation.rs"]
+mod validation;

@@ -1,0 +1,7 @@
+//! The product as its users meet it: the binary, real processes, simulators on loopback.
+
+mod crash;
+mod demo;
+mod processes;
+mod refusals;
+mod server;

@@ -1,0 +1,217 @@
+//! Links: bonding, MTU, trunking.
+
+use drydock_model::design::Kind;
+use drydock_model::effective::BondMode;
+use drydock_model::finding::Level;
+
+use super::{Rule, Site};
+use crate::report::Report;
+
+/// A bond's options fit its mode, and several ports need a bond.
+pub(crate) static BOND: Rule = Rule {
+    id: "network/bond",
+    code: "DD1006",
+    name: "Network Bond Rationality",
+    level: Level::Error,
+    run: bond,
+};
+
+/// MTUs are sane, and a network's is not above its link's.
+pub(crate) static MTU: Rule = Rule {
+    id: "network/mtu",
+    code: "DD2003",
+    name: "MTU Rationality",
+    level: Level::Error,
+    run: mtu,
+};
+
+/// Several networks need trunking; an untrunked link needs one untagged network.
+pub(crate) static TRUNKING: Rule = Rule {
+    id: "network/trunking",
+    code: "DD2004",
+    name: "Network Trunking Rationality",
+    level: Level::Error,
+    run: trunking,
+};
+
+const MTU_LEAST: u32 = 1280;
+const MTU_MOST: u32 = 65_536;
+
+fn bond(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for (document, part) in site.index.links() {
+        let (Some(link), Some(part)) = (site.links.get(document.name.as_str()), &part.bonding)
+        else {
+            continue;
+        };
+        let mut tell = |option: &str, message: String, advice: &str| {
+            let place = site.of(Kind::NetworkLink, &link.name, &["bonding", option]);
+            report.add(
+                rule,
+                format!("NetworkLink {}: {message}", link.name),
+                advice,
+                place,
+            );
+        };
+        let lacp_only = [
+            ("hash", part.hash.is_some()),
+            ("peer_rate", part.peer_rate.is_some()),
+        ];
+        let timing = [
+            ("mon_rate", part.mon_rate.unwrap_or(0) != 0),
+            ("up_delay", part.up_delay.unwrap_or(0) != 0),
+            ("down_delay", part.down_delay.unwrap_or(0) != 0),
+        ];
+        match link.bonding.mode {
+            BondMode::Disabled => {
+                for (option, _) in lacp_only.into_iter().chain(timing).filter(|(_, set)| *set) {
+                    let message = format!("bonding is disabled, so bonding.{option} has no effect");
+                    tell(option, message, "set a bonding mode, or remove the option");
+                }
+            }
+            BondMode::ActiveBackup | BondMode::BalanceRr => {
+                for (option, _) in lacp_only.into_iter().filter(|(_, set)| *set) {
+                    let message = format!("bonding.{option} is for 802.3ad only");
+                    tell(option, message, "remove the option, or use mode 802.3ad");
+                }
+            }
+            BondMode::Lacp => {}
+        }
+        if link.bonding.mode != BondMode::Disabled {
+            let monitor = link.bonding.mon_rate.unwrap_or(0);
+            for (option, delay) in [
+                ("up_delay", link.bonding.up_delay),
+                ("down_delay", link.bonding.down_delay),
+            ] {
+                if let Some(delay) = delay.filter(|delay| *delay < monitor) {
+                    let message = format!(
+                        "bonding.{option} of {delay} ms is less than mon_rate, {monitor} ms"
+                    );
+                    tell(option, message, "set it to mon_rate or more");
+                }
+            }
+        }
+    }
+    for node in site.nodes() {
+        for interface in &node.interfaces {
+            let bonded = site
+                .links
+                .get(interface.link.as_str())
+                .is_none_or(|link| link.bonding.mode != BondMode::Disabled);
+            if interface.slaves.len() > 1 && !bonded {
+                let place = site.of_node(node, &["interfaces", &interface.name, "slaves"]);
+                let message = format!(
+                    "interface {} has {} slaves, but bonding is disabled on NetworkLink {}",
+                    interface.name,
+                    interface.slaves.len(),
+                    interface.link
+                );
+                report.add(
+                    rule,
+                    message,
+                    "set a bonding mode on the link, or leave one slave",
+                    place,
+                );
+            }
+        }
+    }
+}
+
+fn mtu(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    let sane = MTU_LEAST..=MTU_MOST;
+    let advice = format!("use {MTU_LEAST} to {MTU_MOST}; 1500 is standard, 9100 jumbo");
+    for link in site
+        .compiled
+        .design
+        .links
+        .iter()
+        .filter(|link| !sane.contains(&link.mtu))
+    {
+        let message = format!(
+            "NetworkLink {}: the MTU {} is out of range",
+            link.name, link.mtu
+        );
+        report.add(
+            rule,
+            message,
+            advice.clone(),
+            site.of(Kind::NetworkLink, &link.name, &["mtu"]),
+        );
+    }
+    for (document, part) in site.index.networks() {
+        let Some(network) = site.networks.get(document.name.as_str()) else {
+            continue;
+        };
+        let (Some(mtu), true) = (network.mtu, part.mtu.is_some()) else {
+            continue;
+        };
+        let place = || site.of(Kind::Network, &network.name, &["mtu"]);
+        if !sane.contains(&mtu) {
+            let message = format!("Network {}: the MTU {mtu} is out of range", network.name);
+            report.add(rule, message, advice.clone(), place());
+        }
+        let links = site.compiled.design.links.iter();
+        for link in
+            links.filter(|link| link.allowed_networks.contains(&network.name) && mtu > link.mtu)
+        {
+            let message = format!(
+                "Network {}: the MTU {mtu} is above that of NetworkLink {}, {}",
+                network.name, link.name, link.mtu
+            );
+            report.add(rule, message, "lower it, or raise the link's", place());
+        }
+    }
+}
+
+fn trunking(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for link in site
+        .compiled
+        .design
+        .links
+        .iter()
+        .filter(|link| !link.trunked)
+    {
+        let place = |path: &[&str]| site.of(Kind::NetworkLink, &link.name, path);
+        if link.allowed_networks.len() > 1 {
+            let message = format!(
+                "NetworkLink {} allows {} networks, but trunking is disabled",
+                link.name,
+                link.allowed_networks.len()
+            );
+            let advice = "set trunking.mode to 802.1q, or allow one network";
+            report.add(rule, message, advice, place(&["allowed_networks"]));
+        }
+        match &link.default_network {
+            None => {
+                let message = format!(
+                    "NetworkLink {} has trunking disabled and no default network",
+                    link.name
+                );
+                report.add(
+                    rule,
+                    message,
+                    "set trunking.default_network",
+                    place(&["trunking"]),
+                );
+            }
+            Some(name) => {
+                if let Some(vlan) = site
+                    .networks
+                    .get(name.as_str())
+                    .and_then(|network| network.vlan)
+                {
+                    let message = format!(
+                        "NetworkLink {} has trunking disabled, but its network {name} has VLAN {vlan}",
+                        link.name
+                    );
+                    let advice = "remove the vlan of the network, or set trunking.mode to 802.1q";
+                    report.add(
+                        rule,
+                        message,
+                        advice,
+                        place(&["trunking", "default_network"]),
+                    );
+                }
+            }
+        }
+    }
+}

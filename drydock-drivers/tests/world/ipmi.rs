@@ -1,0 +1,266 @@
+//! The IPMI driver against simulated BMCs.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use drydock_drivers::AllowNetworks;
+use drydock_drivers::ipmi::IpmiDriver;
+use drydock_model::driver::{Driver, ErrorClass};
+use drydock_model::step::StepAction as A;
+use drydock_sim::{Faults, MachineFaults};
+
+use crate::site::{Fixture, PASSWORD, ipmi_settings};
+
+fn broken(fault: MachineFaults) -> Faults {
+    Faults {
+        machines: [("n1".to_owned(), fault)].into(),
+        ..Faults::default()
+    }
+}
+
+#[tokio::test]
+async fn interrogation_reports_device_and_power() {
+    let site = Fixture::start(1, 1, Faults::default()).await;
+    let report = site
+        .step(A::InterrogateOob, "n1")
+        .run(&site.ipmi)
+        .await
+        .unwrap();
+    assert!(
+        report.message.contains("power is off") && report.message.contains("device"),
+        "{}",
+        report.message
+    );
+    for action in [A::ValidateOobServices, A::ConfigNodePxe] {
+        let mut step = site.step(action, "n1");
+        assert!(!step.run(&site.ipmi).await.unwrap().message.is_empty());
+        assert!(step.journal.is_empty());
+    }
+    assert!(site.bmc_commands("n1").is_empty());
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn every_verb_is_idempotent_and_reads_back() {
+    let site = Fixture::start(2, 1, Faults::default()).await;
+    for (action, verbs) in [
+        (A::SetNodeBoot, vec!["set_boot_device"]),
+        (A::PowerOnNode, vec!["power_on"]),
+        (A::PowerOffNode, vec!["power_off"]),
+    ] {
+        let mut first = site.step(action, "n1");
+        first.run(&site.ipmi).await.unwrap();
+        assert_eq!(first.verbs(), verbs);
+        if action != A::PowerOnNode {
+            let mut second = site.step(action, "n1");
+            second.run(&site.ipmi).await.unwrap();
+            assert!(second.verbs().is_empty(), "{action}");
+        }
+    }
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_cycle_boots_from_the_network_as_it_was_set() {
+    let site = Fixture::start(3, 1, Faults::default()).await;
+    site.step(A::PowerOnNode, "n1")
+        .run(&site.ipmi)
+        .await
+        .unwrap();
+    site.step(A::SetNodeBoot, "n1")
+        .run(&site.ipmi)
+        .await
+        .unwrap();
+    let mut cycle = site.step(A::PowerCycleNode, "n1");
+    cycle.run(&site.ipmi).await.unwrap();
+    let counts = cycle.counts();
+    assert_eq!(
+        (counts.get("power_off"), counts.get("power_on")),
+        (Some(&1), Some(&1))
+    );
+    let commands = site.bmc_commands("n1");
+    assert!(
+        !commands
+            .iter()
+            .any(|command| command == "power_cycle" || command == "power_reset"),
+        "{commands:?}"
+    );
+    let mut seen = site.step(A::IdentifyNode, "n1").fact("known", false);
+    assert_eq!(seen.run(&site.maas).await.unwrap().facts["known"], true);
+    site.stop().await;
+}
+
+/// The step dies after each of its changes, before it could write the outcome, and another run takes it up.
+#[tokio::test]
+async fn a_crashed_cycle_is_taken_up_without_a_second_one() {
+    for crash_after in 1..=2 {
+        let site =
+            Fixture::start(4 + u8::try_from(crash_after).unwrap(), 1, Faults::default()).await;
+        site.step(A::PowerOnNode, "n1")
+            .run(&site.ipmi)
+            .await
+            .unwrap();
+        site.step(A::SetNodeBoot, "n1")
+            .run(&site.ipmi)
+            .await
+            .unwrap();
+        let mut cycle = site.step(A::PowerCycleNode, "n1");
+        assert!(cycle.run_until(&site.ipmi, crash_after).await.is_none());
+        cycle.run(&site.ipmi).await.unwrap();
+        let commands = site.bmc_commands("n1");
+        let last_on = commands
+            .iter()
+            .rposition(|command| command == "power_on")
+            .unwrap();
+        let offs_after = commands[last_on..]
+            .iter()
+            .filter(|command| *command == "power_off")
+            .count();
+        assert_eq!(
+            offs_after, 0,
+            "switched off after it was switched on: {commands:?}"
+        );
+        site.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_tried_once_and_not_shown() {
+    let site = Fixture::start(
+        7,
+        1,
+        broken(MachineFaults {
+            bmc_wrong_password: true,
+            ..MachineFaults::default()
+        }),
+    )
+    .await;
+    let mut errors = Vec::new();
+    for _ in 0..3 {
+        errors.push(
+            site.step(A::InterrogateOob, "n1")
+                .run(&site.ipmi)
+                .await
+                .unwrap_err(),
+        );
+    }
+    for error in &errors {
+        assert_eq!(error.class, ErrorClass::Auth);
+        assert!(
+            error.to_string().contains("n1") && error.to_string().contains("127.77.7.1"),
+            "{error}"
+        );
+        assert!(!format!("{error:?}").contains(PASSWORD));
+    }
+    assert!(
+        !errors[0].got.contains("short while ago") && errors[1].got.contains("short while ago"),
+        "{errors:?}"
+    );
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_boot_device_that_is_not_kept_is_a_failure() {
+    let site = Fixture::start(
+        8,
+        1,
+        broken(MachineFaults {
+            forgets_boot_device: true,
+            ..MachineFaults::default()
+        }),
+    )
+    .await;
+    let error = site
+        .step(A::SetNodeBoot, "n1")
+        .run(&site.ipmi)
+        .await
+        .unwrap_err();
+    assert_eq!(error.class, ErrorClass::Permanent);
+    assert!(
+        error.got.contains("said yes, read back boot device none"),
+        "{error}"
+    );
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn power_that_does_not_follow_is_a_failure_in_the_end() {
+    let site = Fixture::start(
+        9,
+        1,
+        broken(MachineFaults {
+            ignores_power: true,
+            ..MachineFaults::default()
+        }),
+    )
+    .await;
+    let error = site
+        .step(A::PowerOnNode, "n1")
+        .run(&site.ipmi)
+        .await
+        .unwrap_err();
+    assert!(
+        error.got.contains("said yes, read back power off"),
+        "{error}"
+    );
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_silent_bmc_is_transient() {
+    let site = Fixture::start(
+        10,
+        1,
+        broken(MachineFaults {
+            bmc_silent: true,
+            ..MachineFaults::default()
+        }),
+    )
+    .await;
+    let error = site
+        .ipmi
+        .observe(&site.step(A::InterrogateOob, "n1").cx)
+        .await
+        .unwrap_err();
+    assert_eq!(error.class, ErrorClass::Transient, "{error}");
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn an_address_outside_is_refused_before_a_packet() {
+    let site = Fixture::start(11, 1, Faults::default()).await;
+    let allow = AllowNetworks::only(vec!["127.99.0.0/16".parse().unwrap()]);
+    let driver = IpmiDriver::new(ipmi_settings(&site.world), allow);
+    let began = Instant::now();
+    let error = driver
+        .observe(&site.step(A::InterrogateOob, "n1").cx)
+        .await
+        .unwrap_err();
+    assert!(began.elapsed() < Duration::from_millis(100));
+    assert_eq!(error.class, ErrorClass::Permanent);
+    for word in ["n1", "127.77.11.1", "drivers.allow_networks"] {
+        assert!(error.to_string().contains(word), "{error}");
+    }
+    driver.shutdown().await;
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn many_callers_of_one_bmc_are_served_one_by_one() {
+    let site = Fixture::start(12, 1, Faults::default()).await;
+    let driver = Arc::new(IpmiDriver::new(
+        ipmi_settings(&site.world),
+        crate::site::loopback(),
+    ));
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let cx = site.step(A::InterrogateOob, "n1").cx;
+        let driver = Arc::clone(&driver);
+        callers.spawn(async move { driver.observe(&cx).await });
+    }
+    while let Some(outcome) = callers.join_next().await {
+        outcome.unwrap().unwrap();
+    }
+    driver.shutdown().await;
+    site.stop().await;
+}

@@ -1,0 +1,353 @@
+//! What follows from its arguments alone: plans and outcomes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use drydock_model::id::{IdSource, TaskId};
+use drydock_model::step::{Condition, Step, StepAction, StepStatus};
+use drydock_model::store::TaskTree;
+use drydock_model::task::{ResultStatus, Task, TaskAction, TaskStatus};
+use drydock_orchestrator::outcome;
+use drydock_orchestrator::planner::{is_node_scoped, plan};
+use drydock_orchestrator::settings::Timeouts;
+use drydock_orchestrator::system::RandomIds;
+use serde_json::Map;
+
+use crate::bench::{Bench, names};
+
+#[tokio::test]
+async fn every_action_has_its_steps() {
+    let bench = Bench::new(2).await;
+    let nodes = bench.nodes().await;
+    let timeouts = Timeouts::default();
+    let mut shown = String::new();
+    for action in TaskAction::ALL {
+        let Some(plan) = plan(*action, &nodes, &timeouts, &RandomIds) else {
+            shown.push_str(&format!("{action}: a verdict\n"));
+            continue;
+        };
+        assert_eq!(plan.stages.len(), 1);
+        let pipelines = &plan.stages[0];
+        let of: Vec<_> = pipelines
+            .iter()
+            .map(|pipeline| pipeline.node.clone())
+            .collect();
+        let wanted = if is_node_scoped(*action) {
+            names(2).into_iter().map(Some).collect()
+        } else {
+            vec![None]
+        };
+        assert_eq!(of, wanted, "{action}");
+        let steps = pipelines[0].steps.iter().map(|step| match step.condition {
+            Condition::Always => step.action.to_string(),
+            Condition::NodeUnknown => format!("({} if unknown)", step.action),
+        });
+        shown.push_str(&format!(
+            "{action}: {}\n",
+            steps.collect::<Vec<_>>().join(", ")
+        ));
+        for step in pipelines.iter().flat_map(|pipeline| &pipeline.steps) {
+            assert_eq!(step.timeout, timeouts.of(step.action));
+        }
+    }
+    // As spec/tasks.md lists them.
+    assert_eq!(
+        shown,
+        "validate_design: a verdict\n\
+         verify_site: validate_node_services\n\
+         prepare_site: create_network_template, configure_user_credentials, configure_node_provisioner, create_storage_template, create_boot_media\n\
+         verify_nodes: interrogate_oob\n\
+         prepare_nodes: identify_node, (set_node_boot if unknown), (power_cycle_node if unknown), (identify_node if unknown), configure_hardware\n\
+         deploy_nodes: apply_node_networking, apply_node_storage, apply_node_platform, deploy_node, bootaction_report\n\
+         destroy_nodes: destroy_node\n\
+         relabel_nodes: a verdict\n\
+         noop: noop\n"
+    );
+}
+
+#[test]
+fn the_deadlines_are_those_that_operators_know() {
+    let timeouts = Timeouts::default();
+    let minutes = |action: StepAction| timeouts.of(action).as_secs() / 60;
+    assert_eq!(minutes(StepAction::DeployNode), 45);
+    assert_eq!(minutes(StepAction::ConfigureHardware), 30);
+    assert_eq!(minutes(StepAction::BootactionReport), 15);
+    assert_eq!(minutes(StepAction::IdentifyNode), 10);
+    assert_eq!(minutes(StepAction::CreateNetworkTemplate), 2);
+    assert_eq!(
+        timeouts.of(StepAction::InterrogateOob),
+        Duration::from_secs(300)
+    );
+}
+
+/// A tree of pipelines, each a node (or `-` for the site) and the states of its steps.
+fn tree(status: TaskStatus, pipelines: &[(&str, &[StepStatus])]) -> TaskTree {
+    let now = Utc::now();
+    let id = TaskId(RandomIds.uuid());
+    let mut steps = Vec::new();
+    for (place, (node, states)) in pipelines.iter().enumerate() {
+        let pipeline = TaskId(RandomIds.uuid());
+        for (ordinal, state) in states.iter().enumerate() {
+            steps.push(Step {
+                id: TaskId(RandomIds.uuid()),
+                task: id,
+                pipeline,
+                stage: 0,
+                pipeline_ordinal: place as i32,
+                ordinal: ordinal as i32,
+                node: (*node != "-").then(|| (*node).to_owned()),
+                action: StepAction::Noop,
+                condition: Condition::Always,
+                status: *state,
+                attempt: 1,
+                failures: 0,
+                timeout_s: 1.0,
+                deadline: None,
+                not_before: None,
+                waiting_for: None,
+                holder: None,
+                started: None,
+                updated: now,
+                ended: None,
+                messages: Vec::new(),
+                facts: Map::new(),
+            });
+        }
+    }
+    let task = Task {
+        id,
+        action: TaskAction::Noop,
+        design_ref: "design:x".into(),
+        node_filter: None,
+        priority: 0,
+        dry_run: false,
+        created_by: "test".into(),
+        context_marker: None,
+        created: now,
+        updated: now,
+        terminated: None,
+        terminated_by: None,
+        terminate: false,
+        retry: 0,
+        status,
+        digest: None,
+        verdict: None,
+        messages: Vec::new(),
+    };
+    TaskTree { task, steps }
+}
+
+#[test]
+fn a_task_is_judged_by_its_nodes() {
+    use ResultStatus as R;
+    use StepStatus::{Done, Failed, Ready, Running, Skipped, Terminated, Waiting};
+    use TaskStatus as T;
+    type Case<'a> = (
+        &'a str,
+        TaskStatus,
+        &'a [(&'a str, &'a [StepStatus])],
+        ResultStatus,
+        &'a [&'a str],
+        &'a [&'a str],
+    );
+    let cases: &[Case<'_>] = &[
+        (
+            "all through",
+            T::Complete,
+            &[("a", &[Done, Done]), ("b", &[Done])],
+            R::Success,
+            &["a", "b"],
+            &[],
+        ),
+        (
+            "one failed",
+            T::Complete,
+            &[("b", &[Done]), ("a", &[Failed, Skipped])],
+            R::PartialSuccess,
+            &["b"],
+            &["a"],
+        ),
+        (
+            "failed early, never silently absent",
+            T::Complete,
+            &[("a", &[Failed, Skipped, Skipped])],
+            R::Failure,
+            &[],
+            &["a"],
+        ),
+        (
+            "none through",
+            T::Complete,
+            &[("a", &[Failed]), ("b", &[Failed])],
+            R::Failure,
+            &[],
+            &["a", "b"],
+        ),
+        (
+            "site through",
+            T::Complete,
+            &[("-", &[Done, Done])],
+            R::Success,
+            &[],
+            &[],
+        ),
+        (
+            "site failed",
+            T::Complete,
+            &[("-", &[Done, Failed])],
+            R::Failure,
+            &[],
+            &[],
+        ),
+        (
+            "site failed, nodes through",
+            T::Complete,
+            &[("-", &[Failed]), ("a", &[Done])],
+            R::Failure,
+            &["a"],
+            &[],
+        ),
+        (
+            "still at it",
+            T::Running,
+            &[("a", &[Done]), ("b", &[Running]), ("c", &[Failed])],
+            R::Incomplete,
+            &["a"],
+            &["c"],
+        ),
+        (
+            "about to",
+            T::Running,
+            &[("a", &[Ready]), ("b", &[Waiting])],
+            R::Incomplete,
+            &[],
+            &[],
+        ),
+        (
+            "terminated half way",
+            T::Terminated,
+            &[("a", &[Done]), ("b", &[Terminated])],
+            R::PartialSuccess,
+            &["a"],
+            &["b"],
+        ),
+        (
+            "terminated at once",
+            T::Terminated,
+            &[("a", &[Terminated])],
+            R::Failure,
+            &[],
+            &["a"],
+        ),
+        (
+            "terminated before it was planned",
+            T::Terminated,
+            &[],
+            R::Failure,
+            &[],
+            &[],
+        ),
+        (
+            "a node of two pipelines",
+            T::Complete,
+            &[("a", &[Done]), ("a", &[Failed]), ("b", &[Done])],
+            R::PartialSuccess,
+            &["b"],
+            &["a"],
+        ),
+    ];
+    for (what, status, pipelines, result, successes, failures) in cases {
+        let outcome = outcome::of_tree(&tree(*status, pipelines));
+        assert_eq!(outcome.result, *result, "{what}");
+        assert_eq!(outcome.successes, *successes, "{what}");
+        assert_eq!(outcome.failures, *failures, "{what}");
+    }
+}
+
+#[test]
+fn a_verdict_of_its_own_stands_above_the_steps() {
+    let mut tree = tree(TaskStatus::Complete, &[]);
+    tree.task.verdict = Some(ResultStatus::Failure);
+    assert_eq!(outcome::of_tree(&tree).result, ResultStatus::Failure);
+}
+
+#[test]
+fn steps_and_shares_are_judged_alike() {
+    for (state, status, result) in [
+        (
+            StepStatus::Pending,
+            TaskStatus::Queued,
+            ResultStatus::Incomplete,
+        ),
+        (
+            StepStatus::Running,
+            TaskStatus::Running,
+            ResultStatus::Incomplete,
+        ),
+        (
+            StepStatus::Waiting,
+            TaskStatus::Running,
+            ResultStatus::Incomplete,
+        ),
+        (
+            StepStatus::Done,
+            TaskStatus::Complete,
+            ResultStatus::Success,
+        ),
+        (
+            StepStatus::Failed,
+            TaskStatus::Complete,
+            ResultStatus::Failure,
+        ),
+        (
+            StepStatus::Terminated,
+            TaskStatus::Terminated,
+            ResultStatus::Failure,
+        ),
+    ] {
+        let tree = tree(TaskStatus::Running, &[("a", &[state])]);
+        let steps: Vec<_> = tree.steps.iter().collect();
+        for outcome in [
+            outcome::of_step(&tree.steps[0]),
+            outcome::of_pipeline(&steps),
+        ] {
+            assert_eq!(
+                (outcome.status, outcome.result),
+                (status, result),
+                "{state}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_same_arguments_give_the_same_plan() {
+    struct Counting(std::sync::atomic::AtomicU64);
+    impl IdSource for Counting {
+        fn uuid(&self) -> uuid::Uuid {
+            uuid::Uuid::from_u64_pair(0, self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst))
+        }
+        fn ulid(&self, unix_ms: u64) -> ulid::Ulid {
+            ulid::Ulid::from_parts(unix_ms, 0)
+        }
+    }
+    let nodes = Bench::new(3).await.nodes().await;
+    let timeouts = Timeouts::default();
+    let plans: Vec<_> = (0..2)
+        .map(|_| {
+            plan(
+                TaskAction::DeployNodes,
+                &nodes,
+                &timeouts,
+                &Counting(Default::default()),
+            )
+        })
+        .collect();
+    assert_eq!(plans[0], plans[1]);
+    assert_eq!(
+        Arc::strong_count(&nodes[0]),
+        1,
+        "a plan keeps names, not nodes"
+    );
+}

@@ -1,0 +1,89 @@
+//! What is deleted after a while, and what never is.
+
+use std::time::Duration;
+
+use drydock_model::id::{Digest, TaskId};
+use drydock_model::ingest::{Format, Source};
+use drydock_model::store::StoreError;
+
+use crate::boot::context;
+use crate::claims::intent;
+use crate::place::{Place, claim_one, digest, done, lead, new_task, nodes, plan, planned};
+
+/// Everything written so far is so many days older.
+async fn age(place: &Place, days: u64) {
+    if place.file.is_some() {
+        place.pass(Duration::from_secs(days * 24 * 60 * 60)).await;
+        return;
+    }
+    for column in ["tasks SET updated = updated", "pins SET created = created"] {
+        let sql = format!("UPDATE {column} - interval '{days} days'");
+        place.execute(&sql).await;
+    }
+}
+
+fn sources() -> Vec<Source> {
+    vec![Source {
+        name: "site.yaml".into(),
+        format: Format::Auto,
+        text: "x: 1".to_owned(),
+        without: Vec::new(),
+    }]
+}
+
+pub async fn what_ended_long_ago_goes_and_its_journal_stays(place: Place) {
+    let store = place.open().await;
+    let leader = lead(&store).await;
+    let other = Digest("ef".repeat(32));
+    store.pin(&digest(), &sources()).await.unwrap();
+    store.pin(&other, &sources()).await.unwrap();
+    let mut gone: Vec<TaskId> = vec![];
+    for node in ["a", "b"] {
+        let task = planned(&store, leader, &plan([nodes(&[node])])).await;
+        let claim = claim_one(&store).await;
+        let entry = intent(&claim, "power_off");
+        store.record_intent(claim.token, &entry).await.unwrap();
+        store
+            .finish_step(claim.step.id, claim.token, &done())
+            .await
+            .unwrap();
+        gone.push(task);
+    }
+    store
+        .open_boot_context(&context("a", gone[0]))
+        .await
+        .unwrap();
+    age(&place, 3).await;
+    // Pinned again lately: a task is about to be planned by it.
+    store.pin(&other, &sources()).await.unwrap();
+    let young = store.create_task(&new_task(0)).await.unwrap().id;
+    store.terminate_task(young, "tester").await.unwrap();
+
+    assert_eq!(store.purge_tasks(4).await, Ok(0));
+    assert_eq!(store.purge_tasks(u32::MAX).await, Ok(0));
+    assert_eq!(store.purge_tasks(2).await, Ok(2));
+    assert_eq!(store.purge_tasks(2).await, Ok(0));
+    for task in gone {
+        assert_eq!(store.tree(task).await, Err(StoreError::NotFound));
+        assert_eq!(store.task_journal(task).await.unwrap().len(), 1);
+    }
+    store.tree(young).await.unwrap();
+    assert_eq!(store.boot_context("a").await, Err(StoreError::NotFound));
+    assert_eq!(store.node_tree("a").await, Err(StoreError::NotFound));
+    assert_eq!(store.node_journal("a", 10).await.unwrap().len(), 1);
+    assert_eq!(store.pinned(&digest()).await, Err(StoreError::NotFound));
+    assert_eq!(store.pinned(&other).await.unwrap(), sources());
+}
+
+pub async fn what_has_not_ended_stays(place: Place) {
+    let store = place.open().await;
+    let leader = lead(&store).await;
+    store.pin(&digest(), &sources()).await.unwrap();
+    let running = planned(&store, leader, &plan([nodes(&["a"])])).await;
+    let queued = store.create_task(&new_task(0)).await.unwrap().id;
+    age(&place, 1000).await;
+    assert_eq!(store.purge_tasks(1).await, Ok(0));
+    assert_eq!(store.tree(running).await.unwrap().steps.len(), 1);
+    store.tree(queued).await.unwrap();
+    assert_eq!(store.pinned(&digest()).await.unwrap(), sources());
+}
