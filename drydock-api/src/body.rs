@@ -10,10 +10,6 @@ use serde_json::Value;
 use crate::error::ApiError;
 use crate::request::header;
 
-/// How much of a body that is too large is still taken off the wire, in bytes. Many clients read an answer only when they have sent all they
-/// have; a connection closed before would be a broken pipe to them instead of a 413.
-const DISCARDED: usize = 64 << 20;
-
 /// Reads a body up to a limit.
 ///
 /// # Errors
@@ -32,31 +28,21 @@ pub(crate) async fn read(
             "the body as it is",
         ));
     }
-    let most = limit.saturating_add(DISCARDED);
     let announced = header(request, CONTENT_LENGTH.as_str()).and_then(|text| text.parse().ok());
-    if announced.is_some_and(|length: usize| length > most) {
+    if announced.is_some_and(|length: u64| length > limit as u64) {
         return Err(ApiError::too_large(limit));
     }
-    let mut kept = BytesMut::new();
-    let mut seen = 0_usize;
+    let mut body = BytesMut::new();
     while let Some(piece) = payload.next().await {
         let piece = piece.map_err(|error| {
             ApiError::bad_request(format!("the body could not be read: {error}"))
         })?;
-        seen = seen.saturating_add(piece.len());
-        if seen <= limit {
-            kept.extend_from_slice(&piece);
-        } else {
-            kept = BytesMut::new();
-            if seen > most {
-                break;
-            }
+        if body.len() + piece.len() > limit {
+            return Err(ApiError::too_large(limit));
         }
+        body.extend_from_slice(&piece);
     }
-    if seen > limit {
-        return Err(ApiError::too_large(limit));
-    }
-    Ok(kept.freeze())
+    Ok(body.freeze())
 }
 
 /// The media type without parameters, in lower case; empty when there is none.

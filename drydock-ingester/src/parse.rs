@@ -7,7 +7,7 @@ mod build;
 mod scalar;
 
 use drydock_model::tree::{Position, Tree};
-use granit_parser::{Event, Marker, Parser, options};
+use granit_parser::{Event, Marker, Parser, ScalarStyle, Tag, options};
 
 use build::{Builder, Halt};
 

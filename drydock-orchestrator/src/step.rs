@@ -1,44 +1,29 @@
 //! One claimed step: observe, plan, journal, apply, until it is done, waits or has failed.
 
+mod verdict;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use drydock_model::change::{Change, ChangeOutcome, JournalEntry};
-use drydock_model::driver::{Driver, DriverError, Report, StepContext, StepPlan, Then};
+use drydock_model::driver::{Driver, DriverError, StepContext, StepPlan, Then};
 use drydock_model::effective::Node;
 use drydock_model::id::ChangeId;
-use drydock_model::step::{ClaimedStep, Condition, FACT_KNOWN, FACT_PROTECTED, StepAction};
-use drydock_model::store::{StepEnd, StoreError, StoreResult};
-use drydock_model::task::Message;
+use drydock_model::step::{ClaimedStep, StepAction};
+use drydock_model::store::{StoreError, StoreResult};
 use futures::FutureExt;
-use serde_json::{Map, Value, json};
+use serde_json::Map;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, debug, error, info, info_span, warn};
+use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::boot::keys::StoredKeys;
 use crate::boot::report;
 use crate::engine::Engine;
+use verdict::Verdict;
 
 /// Rounds of observe and apply in one claim. A plan that is not met after so many never will be.
 const ROUNDS: usize = 16;
-
-/// What is to be written about the step when this claim ends.
-pub(crate) enum Verdict {
-    /// Done or failed.
-    End(StepEnd),
-    /// Look again later; how many transient errors in a row so far.
-    Wait {
-        delay: Duration,
-        reason: String,
-        failures: i32,
-        messages: Vec<Message>,
-    },
-    /// Give it back as it is.
-    Return,
-    /// It is not ours any more.
-    Lost,
-}
 
 /// Executes a claimed step to the end of its claim. Never panics, never leaves a claim behind while the store answers.
 pub(crate) async fn execute(engine: Engine, claimed: ClaimedStep, shutdown: CancellationToken) {
@@ -324,186 +309,6 @@ impl Run<'_> {
                 messages: Vec::new(),
             }),
         }
-    }
-
-    /// Why the step has nothing to do, if so.
-    fn not_needed(&self) -> Option<String> {
-        let (step, facts) = (&self.claimed.step, &self.claimed.facts);
-        let node = step.node.as_deref().unwrap_or("the site");
-        let is = |fact: &str| facts.get(fact).and_then(Value::as_bool);
-        if is(FACT_PROTECTED) == Some(true) {
-            return Some(format!(
-                "{node} is one of the provisioner's own controllers and was left alone"
-            ));
-        }
-        match step.condition {
-            Condition::Always => None,
-            Condition::NodeUnknown if is(FACT_KNOWN) == Some(true) => Some(format!(
-                "{node} is known to the provisioner already, so {} was not needed",
-                step.action
-            )),
-            Condition::NodeUnknown => None,
-        }
-    }
-
-    fn done(&self, report: Report) -> Verdict {
-        self.end(true, report.message, report.facts, report.messages)
-    }
-
-    fn wait(&self, reason: String, poll: Duration) -> Verdict {
-        if self.is_overdue() {
-            let text = format!(
-                "the deadline of {} passed while waiting for: {reason}",
-                seconds(self.claimed.step.timeout_s)
-            );
-            return self.end(false, text, Map::new(), Vec::new());
-        }
-        debug!(reason, "waits");
-        Verdict::Wait {
-            delay: poll.min(self.until_deadline()),
-            reason,
-            failures: 0,
-            messages: Vec::new(),
-        }
-    }
-
-    /// Transient errors are tried again under the deadline, all others end the step.
-    fn after_error(&self, error: DriverError) -> Verdict {
-        let step = &self.claimed.step;
-        let about = step
-            .node
-            .as_ref()
-            .map_or_else(String::new, |node| format!("node {node}: "));
-        if !error.is_transient() {
-            warn!(%error, "failed");
-            return self.end(false, format!("{about}{error}"), Map::new(), Vec::new());
-        }
-        let failures = step.failures + 1;
-        if self.is_overdue() {
-            warn!(%error, failures, "gave up");
-            let text = format!(
-                "{about}{error} (tried {failures} times, the deadline of {} has passed)",
-                seconds(step.timeout_s)
-            );
-            return self.end(false, text, Map::new(), Vec::new());
-        }
-        let delay = error
-            .retry_after
-            .unwrap_or_else(|| self.back_off(step.failures))
-            .min(self.until_deadline());
-        warn!(%error, failures, delay_ms = delay.as_millis() as u64, "tries again");
-        // The first failure is worth a line in the task; a thousand repetitions of it are not.
-        let messages = if failures == 1 {
-            vec![Message::about(
-                step.node.as_deref(),
-                false,
-                format!("{about}{error}; trying again"),
-                self.engine.clock.now(),
-            )]
-        } else {
-            Vec::new()
-        };
-        Verdict::Wait {
-            delay,
-            reason: error.to_string(),
-            failures,
-            messages,
-        }
-    }
-
-    /// Exponential with full jitter on the upper half.
-    fn back_off(&self, failures: i32) -> Duration {
-        let settings = &self.engine.settings;
-        let exponent = u32::try_from(failures).unwrap_or(0).min(16);
-        let ceiling = settings
-            .retry_base
-            .saturating_mul(1 << exponent)
-            .min(settings.retry_cap);
-        ceiling.mul_f64(0.5 + 0.5 * rand::random::<f64>())
-    }
-
-    /// What a dry run has to say of a step: the changes it would make.
-    fn rehearsed(&self, changes: &[Change], then: Then) -> Verdict {
-        let step = &self.claimed.step;
-        let now = self.engine.clock.now();
-        let mut messages: Vec<Message> = changes
-            .iter()
-            .map(|change| {
-                let text = format!(
-                    "would {} {} ({}): {}",
-                    change.verb, change.target, change.risk, change.why
-                );
-                let mut message = Message::about(step.node.as_deref(), false, text, now);
-                message.extra.insert("change".into(), json!(change));
-                message
-            })
-            .collect();
-        match then {
-            Then::Fail(error) => self.end(false, error.to_string(), Map::new(), messages),
-            Then::Done(report) => {
-                messages.extend(report.messages);
-                self.end(true, report.message, report.facts, messages)
-            }
-            Then::Wait { reason, .. } => self.end(
-                true,
-                format!("would wait for: {reason}"),
-                Map::new(),
-                messages,
-            ),
-            Then::Observe => self.end(
-                true,
-                format!(
-                    "{}: {} change(s) planned, none made",
-                    step.action,
-                    changes.len()
-                ),
-                Map::new(),
-                messages,
-            ),
-        }
-    }
-
-    fn end(
-        &self,
-        success: bool,
-        text: String,
-        facts: Map<String, Value>,
-        mut messages: Vec<Message>,
-    ) -> Verdict {
-        if !text.is_empty() {
-            messages.push(Message::about(
-                self.claimed.step.node.as_deref(),
-                !success,
-                text,
-                self.engine.clock.now(),
-            ));
-        }
-        Verdict::End(StepEnd {
-            success,
-            messages,
-            facts,
-        })
-    }
-
-    fn is_overdue(&self) -> bool {
-        self.until_deadline().is_zero()
-    }
-
-    fn until_deadline(&self) -> Duration {
-        match self.claimed.step.deadline {
-            Some(deadline) => (deadline - self.engine.clock.now())
-                .to_std()
-                .unwrap_or(Duration::ZERO),
-            None => Duration::MAX,
-        }
-    }
-}
-
-fn seconds(seconds: f64) -> String {
-    if seconds >= 120.0 {
-        format!("{:.0} minutes", seconds / 60.0)
-    } else {
-        format!("{seconds} seconds")
     }
 }
 

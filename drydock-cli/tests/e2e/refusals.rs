@@ -121,7 +121,7 @@ fn a_task_on_an_unknown_design_is_the_clients_mistake() {
     let output = site.client(&["task", "create", "-a", "verify_nodes", "-d", unknown]);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(
-        said(&output).contains("there is no design 00000000-0000-4000-8000-000000000000"),
+        said(&output).contains("there is no design:00000000-0000-4000-8000-000000000000"),
         "{}",
         said(&output)
     );

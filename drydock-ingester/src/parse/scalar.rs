@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use drydock_model::tree::{Position, Value};
-use granit_parser::{ScalarStyle, Tag};
+use super::{ScalarStyle, Tag};
 
 use super::Fault;
 

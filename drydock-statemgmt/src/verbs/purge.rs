@@ -37,7 +37,7 @@ async fn batch(backend: &Backend, limit: DateTime<Utc>) -> Result<u64, Fault> {
     let mut tx = backend.write().await?;
     let old: Vec<Uuid> = sqlx::query_scalar(
         "SELECT id FROM tasks WHERE status IN ('complete', 'terminated') AND updated < $1
-         ORDER BY created, id LIMIT $2",
+         ORDER BY updated LIMIT $2",
     )
     .bind(stamp(limit))
     .bind(BATCH)
