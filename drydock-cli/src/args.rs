@@ -91,7 +91,7 @@ pub struct SimArgs {
     /// Where the machines find the server that they call back.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9000")]
     pub callback: String,
-    /// Faults, as JSON, such as {"machines":{"n1":{"fails_deploy":true}}}; they can be changed later with PUT /_sim/faults.
+    /// Faults, as JSON, such as {"machines":{"n1":{"fails_deployment":true}}}; they can be changed later with PUT /_sim/faults.
     #[arg(long, value_name = "JSON")]
     pub faults: Option<String>,
     /// Write the settings into this file, too, once the simulators answer.

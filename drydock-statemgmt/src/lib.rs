@@ -12,6 +12,14 @@
 // The files of `verbs/` are compiled twice on purpose: once as children of each back end.
 #![allow(clippy::duplicate_mod)]
 
+/// Whether a row of `steps` is in the middle of a change of power: it has begun to cycle a machine and not ended. Such a
+/// step goes on although its task is to stop, so that no machine is left off by half.
+macro_rules! power_is_half_changed {
+    () => {
+        "(steps.action = 'power_cycle_node' AND EXISTS (SELECT 1 FROM journal j WHERE j.step = steps.id))"
+    };
+}
+
 mod column;
 mod fault;
 mod postgres;

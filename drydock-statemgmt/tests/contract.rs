@@ -1,7 +1,7 @@
 //! What every store must do: one suite, run on SQLite and on PostgreSQL.
 //!
-//! PostgreSQL is taken from `DRYDOCK_TEST_POSTGRES`, the base URL of a server on which the test may make
-//! databases (`postgres://user@127.0.0.1:port`). Without it these tests are skipped, but never in CI.
+//! PostgreSQL is taken from `DRYDOCK_TEST_POSTGRES`, the URL of a database whose user may make
+//! databases (`postgres://user@127.0.0.1:port/postgres`). Without it these tests are skipped, but never in CI.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -83,6 +83,7 @@ contract! {
         sixteen_claimers_get_each_step_once,
         one_step_at_a_time_on_a_node,
         a_task_keeps_the_nodes_it_has_begun_on,
+        a_power_cycle_that_has_begun_is_ended_though_its_task_is_to_stop,
         sixteen_claimers_never_share_a_node,
         waiting_steps_come_back_when_due,
         facts_of_earlier_steps_come_with_a_claim,

@@ -120,7 +120,7 @@ pub(super) async fn wait(
     let held = hold(&mut tx, step, token).await?;
     let now = backend.now(&mut tx).await?;
     let messages = with_messages(held.step.messages, messages)?;
-    if held.terminate {
+    if held.terminate && !is_half_changed(&mut tx, step).await? {
         sqlx::query(
             "UPDATE steps SET status = 'terminated', messages = $2, ended = $3, updated = $3,
                  failures = $4, holder = NULL, token = NULL
@@ -151,6 +151,18 @@ pub(super) async fn wait(
         .await?;
     }
     backend.commit_and_wake(tx).await
+}
+
+async fn is_half_changed(conn: &mut Conn, step: TaskId) -> Result<bool, Fault> {
+    let query = concat!(
+        "SELECT COUNT(*) FROM steps WHERE id = $1 AND ",
+        power_is_half_changed!()
+    );
+    let count: i64 = sqlx::query_scalar(query)
+        .bind(step.0)
+        .fetch_one(conn)
+        .await?;
+    Ok(count > 0)
 }
 
 /// Ends a task of which no step is open: complete, or terminated when that was asked for.

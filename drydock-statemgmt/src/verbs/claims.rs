@@ -130,7 +130,7 @@ async fn take(
              FROM steps s JOIN tasks t ON t.id = s.task
              WHERE s.status IN ('ready', 'waiting')
                  AND (s.not_before IS NULL OR s.not_before <= $1)
-                 AND t.status = 'running'
+                 AND t.status IN ('running', 'terminating')
                  AND ",
         node_is_free!(),
         "
@@ -224,7 +224,7 @@ async fn next_due(backend: &Backend) -> Result<Option<Duration>, Fault> {
     let now = backend.now(&mut tx).await?;
     let due: Option<DateTime<Utc>> = sqlx::query_scalar(concat!(
         "SELECT MIN(COALESCE(s.not_before, $1)) FROM steps s JOIN tasks t ON t.id = s.task
-         WHERE s.status IN ('ready', 'waiting') AND t.status = 'running' AND ",
+         WHERE s.status IN ('ready', 'waiting') AND t.status IN ('running', 'terminating') AND ",
         node_is_free!()
     ))
     .bind(stamp(now))

@@ -131,6 +131,7 @@ async fn ready(
     Ok(released.rows_affected())
 }
 
+/// As [`ready`], but where the task was asked to stop.
 async fn terminated(
     conn: &mut Conn,
     tokens: &[Uuid],
@@ -138,8 +139,13 @@ async fn terminated(
     now: DateTime<Utc>,
 ) -> Result<u64, Fault> {
     let released = sqlx::query(concat!(
-        "UPDATE steps SET status = 'terminated', holder = NULL, token = NULL, ended = $3,
-             updated = $3
+        "UPDATE steps SET holder = NULL, token = NULL, updated = $3,
+             status = CASE WHEN ",
+        power_is_half_changed!(),
+        " THEN 'ready' ELSE 'terminated' END,
+             ended = CASE WHEN ",
+        power_is_half_changed!(),
+        " THEN ended ELSE $3 END
          WHERE token ",
         in_ids!("$1"),
         "AND task ",

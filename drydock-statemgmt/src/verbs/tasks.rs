@@ -236,11 +236,12 @@ async fn terminate(backend: &Backend, task: TaskId, by: &str) -> Result<Task, Fa
     .bind(by)
     .execute(&mut *tx)
     .await?;
-    sqlx::query(
+    sqlx::query(concat!(
         "UPDATE steps SET status = 'terminated', ended = $2, updated = $2,
              not_before = NULL, waiting_for = NULL
-         WHERE task = $1 AND status IN ('pending', 'ready', 'waiting')",
-    )
+         WHERE task = $1 AND status IN ('pending', 'ready', 'waiting') AND NOT ",
+        power_is_half_changed!()
+    ))
     .bind(task.0)
     .bind(stamp(now))
     .execute(&mut *tx)

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use drydock_model::change::{Change, ChangeOutcome, JournalEntry, Risk};
 use drydock_model::id::{ChangeId, ClaimToken, Epoch, TaskId};
-use drydock_model::step::{ClaimedStep, StepStatus};
+use drydock_model::step::{ClaimedStep, StepAction, StepStatus};
 use drydock_model::store::StoreError;
+use drydock_model::task::TaskStatus;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -215,6 +216,84 @@ pub async fn a_task_keeps_the_nodes_it_has_begun_on(place: Place) {
     // Terminated, the first lets go.
     store.terminate_task(first, "somebody").await.unwrap();
     assert_eq!(claim_one(&store).await.step.task, second);
+}
+
+pub async fn a_power_cycle_that_has_begun_is_ended_though_its_task_is_to_stop(place: Place) {
+    let store = place.open().await;
+    let leader = lead(&store).await;
+    let cycle = |node: &str| {
+        let mut pipeline = pipeline(Some(node), 2);
+        pipeline.steps[0].action = StepAction::PowerCycleNode;
+        pipeline
+    };
+    let task = planned(
+        &store,
+        leader,
+        &plan([vec![cycle("begun"), cycle("looked"), cycle("held")]]),
+    )
+    .await;
+    let claims = store.claim_steps(instance(), 10).await.unwrap();
+    assert_eq!(claims.len(), 3);
+    let (begun, looked, held) = (&claims[0], &claims[1], &claims[2]);
+    for claim in [begun, held] {
+        store
+            .record_intent(claim.token, &intent(claim, "power_off"))
+            .await
+            .unwrap();
+    }
+    for claim in [begun, looked] {
+        let wait = store.wait_step(claim.step.id, claim.token, Duration::ZERO, "off", 0, &[]);
+        wait.await.unwrap();
+    }
+    store.terminate_task(task, "somebody").await.unwrap();
+    // One has not touched its machine; of the two that have, one waits and one is given back by its instance.
+    store.return_step(held.step.id, held.token).await.unwrap();
+    assert_eq!(
+        statuses(&store, task).await,
+        [
+            "waiting",
+            "terminated",
+            "terminated",
+            "terminated",
+            "ready",
+            "terminated"
+        ]
+    );
+    assert_eq!(store.next_due().await.unwrap(), Some(Duration::ZERO));
+    let claims = store.claim_steps(instance(), 10).await.unwrap();
+    assert_eq!(claims.len(), 2);
+    let (begun, held) = (&claims[0], &claims[1]);
+    let wait = store.wait_step(begun.step.id, begun.token, Duration::ZERO, "on", 0, &[]);
+    wait.await.unwrap();
+    store
+        .finish_step(held.step.id, held.token, &done())
+        .await
+        .unwrap();
+    assert_eq!(
+        store.tree(task).await.unwrap().task.status,
+        TaskStatus::Terminating
+    );
+    let begun = claim_one(&store).await;
+    let advance = store
+        .finish_step(begun.step.id, begun.token, &done())
+        .await
+        .unwrap();
+    assert!(advance.task_ended);
+    assert_eq!(
+        store.tree(task).await.unwrap().task.status,
+        TaskStatus::Terminated
+    );
+    assert_eq!(
+        statuses(&store, task).await,
+        [
+            "done",
+            "terminated",
+            "terminated",
+            "terminated",
+            "done",
+            "terminated"
+        ]
+    );
 }
 
 pub async fn sixteen_claimers_never_share_a_node(place: Place) {

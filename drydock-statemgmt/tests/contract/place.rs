@@ -119,7 +119,7 @@ pub async fn on_sqlite<F: Future<Output = ()>>(test: fn(Place) -> F) {
 }
 
 pub async fn on_postgres<F: Future<Output = ()> + Send + 'static>(test: fn(Place) -> F) {
-    let Ok(base) = std::env::var("DRYDOCK_TEST_POSTGRES") else {
+    let Ok(admin) = std::env::var("DRYDOCK_TEST_POSTGRES") else {
         assert_ne!(
             std::env::var("CI").as_deref(),
             Ok("true"),
@@ -128,8 +128,7 @@ pub async fn on_postgres<F: Future<Output = ()> + Send + 'static>(test: fn(Place
         eprintln!("skipped: DRYDOCK_TEST_POSTGRES is not set");
         return;
     };
-    let base = base.trim_end_matches('/').to_owned();
-    let admin = format!("{base}/postgres");
+    let (base, _) = admin.rsplit_once('/').expect("a database in the URL");
     let name = format!("drydock_{}", Uuid::new_v4().simple());
     let mut conn = PgConnection::connect(&admin).await.unwrap();
     // Far east of UTC for every test: nothing may depend on the session's time zone.
