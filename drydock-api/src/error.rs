@@ -192,6 +192,7 @@ impl From<DesignError> for ApiError {
                     &findings,
                 )
             }
+            DesignError::Defect(text) => Self::internal(text),
             DesignError::Store(error) => error.into(),
         }
     }

@@ -128,7 +128,7 @@ pub enum TaskCommand {
     /// Show a task with its subtasks.
     Show {
         /// Task id.
-        id: String,
+        id: uuid::Uuid,
         /// How to wait and print.
         #[command(flatten)]
         wait: WaitArgs,
@@ -136,7 +136,7 @@ pub enum TaskCommand {
     /// Stop a task: what has not begun will not begin.
     Terminate {
         /// Task id.
-        id: String,
+        id: uuid::Uuid,
         /// How to wait and print.
         #[command(flatten)]
         wait: WaitArgs,

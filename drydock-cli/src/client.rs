@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, is_passing};
 
 /// A server.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ impl Client {
     /// # Errors
     /// With the exit code that fits the answer.
     pub async fn get(&self, path: &str) -> Result<Value> {
-        self.send(Method::GET, path, None).await
+        self.send(Method::GET, path, None, None).await
     }
 
     /// POST of JSON below `/api/v1.0`.
@@ -50,6 +50,7 @@ impl Client {
             Method::POST,
             path,
             Some(("application/json", body.to_string())),
+            None,
         )
         .await
     }
@@ -59,8 +60,36 @@ impl Client {
     /// # Errors
     /// With the exit code that fits the answer.
     pub async fn post_yaml(&self, path: &str, text: String) -> Result<Value> {
-        self.send(Method::POST, path, Some(("application/x-yaml", text)))
+        self.send(Method::POST, path, Some(("application/x-yaml", text)), None)
             .await
+    }
+
+    /// POST of JSON that makes something, once: an answer that gets lost is asked for again under the same key.
+    ///
+    /// # Errors
+    /// With the exit code that fits the answer.
+    pub async fn post_once(&self, path: &str, body: &Value) -> Result<Value> {
+        let key = uuid::Uuid::new_v4().to_string();
+        let first = self
+            .send(
+                Method::POST,
+                path,
+                Some(("application/json", body.to_string())),
+                Some(&key),
+            )
+            .await;
+        match first {
+            Err(error) if is_passing(&error) => {
+                self.send(
+                    Method::POST,
+                    path,
+                    Some(("application/json", body.to_string())),
+                    Some(&key),
+                )
+                .await
+            }
+            other => other,
+        }
     }
 
     /// The JSON body and the status of an answer, whatever it is.
@@ -73,22 +102,47 @@ impl Client {
         path: &str,
         body: Option<(&str, String)>,
     ) -> Result<(StatusCode, Value)> {
+        self.exchange(method, path, body, None).await
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, String)>,
+        key: Option<&str>,
+    ) -> Result<(StatusCode, Value)> {
         let url = format!("{}/api/v1.0{path}", self.base);
         let mut request = self.http.request(method.clone(), &url);
         if let Some((media_type, text)) = body {
             request = request.header("Content-Type", media_type).body(text);
         }
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
         if let Ok(user) = std::env::var("USER") {
             request = request.header("X-End-User", user);
         }
-        let response = request.send().await.with_context(|| {
-            format!("{method} {url}: no answer; is a server running there (drydock serve), and is --url or DRYDOCK_URL right?")
+        let no_answer = |what: String| {
+            anyhow::Error::new(Failure {
+                exit: Exit::Failed,
+                message: what,
+                passing: true,
+            })
+        };
+        let response = request.send().await.map_err(|error| {
+            no_answer(format!(
+                "{method} {url}: no answer ({}); is a server running there (drydock serve), and is --url or DRYDOCK_URL right?",
+                innermost(&error)
+            ))
         })?;
         let status = response.status();
-        let bytes = response
-            .bytes()
-            .await
-            .with_context(|| format!("{method} {url}: the answer broke off"))?;
+        let bytes = response.bytes().await.map_err(|error| {
+            no_answer(format!(
+                "{method} {url}: the answer broke off ({})",
+                innermost(&error)
+            ))
+        })?;
         let value = serde_json::from_slice(&bytes)
             .unwrap_or_else(|_| json!(String::from_utf8_lossy(&bytes)));
         Ok((status, value))
@@ -99,8 +153,9 @@ impl Client {
         method: Method,
         path: &str,
         body: Option<(&str, String)>,
+        key: Option<&str>,
     ) -> Result<Value> {
-        let (status, value) = self.ask(method.clone(), path, body).await?;
+        let (status, value) = self.exchange(method.clone(), path, body, key).await?;
         if status.is_success() {
             return Ok(value);
         }
@@ -118,9 +173,24 @@ impl Client {
         let request = value["request_id"]
             .as_str()
             .map_or_else(String::new, |id| format!(" (request {id})"));
-        Err(Failure::error(
+        Err(anyhow::Error::new(Failure {
             exit,
-            format!("{method} {path}: {status}: {message}{request}"),
-        ))
+            message: format!("{method} {path}: {status}: {message}{request}"),
+            passing: matches!(
+                status,
+                StatusCode::BAD_GATEWAY
+                    | StatusCode::SERVICE_UNAVAILABLE
+                    | StatusCode::GATEWAY_TIMEOUT
+            ),
+        }))
     }
+}
+
+/// The cause at the bottom: "connection refused" tells more than "error sending request".
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
 }

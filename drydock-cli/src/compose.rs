@@ -42,11 +42,21 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the store, makes the drivers, listens, and starts the engine.
+    /// Checks the settings, makes the drivers, listens, opens the store, and starts the engine. What is refused is refused before anything is
+    /// written.
     ///
     /// # Errors
     /// What is missing or refused, with the setting concerned.
     pub async fn start(settings: &Settings) -> Result<Self> {
+        settings.check()?;
+        let Made {
+            drivers,
+            provisioner,
+            ipmi,
+        } = make_drivers(settings)?;
+        let (listener, address) =
+            drydock_api::server::bind(settings.api.listen).context("the API cannot listen")?;
+        let public = settings.public_url(address);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let ids: Arc<dyn IdSource> = Arc::new(RandomIds);
         let store = open_store(settings, Arc::clone(&clock)).await?;
@@ -64,15 +74,7 @@ impl Server {
             ingester,
             Arc::clone(&references),
         ));
-        let Made {
-            drivers,
-            provisioner,
-            ipmi,
-        } = make_drivers(settings)?;
 
-        let (listener, address) =
-            drydock_api::server::bind(settings.api.listen).context("the API cannot listen")?;
-        let public = settings.public_url(address);
         let state = Arc::new(ApiState {
             store: Arc::clone(&store),
             designs: Arc::clone(&designs),
@@ -144,13 +146,18 @@ impl Server {
     }
 }
 
-async fn open_store(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>> {
+/// Opens the store that the settings name.
+///
+/// # Errors
+/// Why it cannot be opened.
+pub async fn open_store(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>> {
+    let url = secret("database.url", settings.database.url.written())?;
     let options = drydock_statemgmt::Options {
         pool_size: settings.database.pool_size,
         connect_timeout: settings.database.connect_timeout.into(),
         clock,
     };
-    drydock_statemgmt::open(&settings.database.url, options)
+    drydock_statemgmt::open(url.expose_secret(), options)
         .await
         .context("database.url")
 }
@@ -227,9 +234,16 @@ fn make_drivers(settings: &Settings) -> Result<Made> {
 fn secret(key: &str, written: &SecretString) -> Result<SecretString> {
     let text = written.expose_secret();
     if let Some(name) = text.strip_prefix("env:") {
-        return std::env::var(name)
-            .map(SecretString::from)
-            .with_context(|| format!("{key}: environment variable {name}"));
+        // The error of a value that is no text shows the value.
+        return match std::env::var(name) {
+            Ok(value) => Ok(SecretString::from(value)),
+            Err(std::env::VarError::NotPresent) => {
+                bail!("{key}: environment variable {name} is not set")
+            }
+            Err(std::env::VarError::NotUnicode(_)) => {
+                bail!("{key}: environment variable {name} is not UTF-8")
+            }
+        };
     }
     if let Some(path) = text.strip_prefix("file:") {
         let text = std::fs::read_to_string(path).with_context(|| format!("{key}: file {path}"))?;

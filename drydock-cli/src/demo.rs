@@ -6,15 +6,17 @@ mod view;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use drydock_model::effective::EffectiveDesign;
 use drydock_model::ingest::{Format, Source};
+use drydock_model::store::TaskQuery;
+use drydock_orchestrator::system::SystemClock;
 use serde_json::json;
 
 use crate::args::DemoArgs;
 use crate::client::Client;
 use crate::commands::design::upload;
-use crate::compose::Server;
+use crate::compose::{Server, open_store};
 use crate::demo::course::{Course, Fate};
 use crate::demo::view::View;
 use crate::exit::Exit;
@@ -61,6 +63,9 @@ async fn rehearse(args: &DemoArgs) -> Result<Exit> {
     )
     .await?;
     let settings = settings(args, &world, &design, folder.path())?;
+    if args.database.is_some() {
+        refuse_if_used(&settings).await?;
+    }
     let server = Server::start(&settings).await?;
     world.set_callback_url(&format!("http://{}/api/v1.0", server.address))?;
     if !args.json {
@@ -142,16 +147,26 @@ fn settings(
 ) -> Result<Settings> {
     let mut settings = rehearsal::settings(world, design, args.time_scale);
     settings.api.listen.set_port(0);
-    settings.database.url = args
-        .database
-        .clone()
-        .unwrap_or_else(|| format!("sqlite://{}", folder.join("drydock.db").display()));
+    let temporary = || format!("sqlite://{}", folder.join("drydock.db").display());
+    settings.database.url = args.database.clone().unwrap_or_else(temporary).into();
     let overlays = args
         .set
         .iter()
         .map(|text| Overlay::from_argument(text))
         .collect::<Result<Vec<_>>>()?;
     settings.overlaid(&overlays)
+}
+
+/// A demo's server would take every task of a real installation and run it against simulators.
+async fn refuse_if_used(settings: &Settings) -> Result<()> {
+    let clock = std::sync::Arc::new(SystemClock::new());
+    let store = open_store(settings, clock).await?;
+    let used =
+        !store.designs().await?.is_empty() || !store.trees(&TaskQuery::default()).await?.is_empty();
+    if used {
+        bail!("--database holds designs or tasks already; a demo works on an empty database only");
+    }
+    Ok(())
 }
 
 fn report(problems: &[String]) {

@@ -33,6 +33,8 @@ pub struct Failure {
     pub exit: Exit,
     /// What to print.
     pub message: String,
+    /// Whether it may pass by itself: no answer, or one that says "not now".
+    pub passing: bool,
 }
 
 impl Failure {
@@ -41,8 +43,16 @@ impl Failure {
         anyhow::Error::new(Failure {
             exit,
             message: message.into(),
+            passing: false,
         })
     }
+}
+
+/// Whether an error may pass by itself.
+pub fn is_passing(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<Failure>()
+        .is_some_and(|failure| failure.passing)
 }
 
 impl fmt::Display for Failure {

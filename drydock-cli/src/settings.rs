@@ -1,5 +1,7 @@
 //! Settings: one YAML file, the environment on top, the command line on top of that.
 
+mod check;
+mod database_url;
 mod duration;
 mod load;
 mod sample;
@@ -13,6 +15,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+pub use database_url::DatabaseUrl;
 pub use duration::Span;
 pub use load::{Overlay, load};
 pub use sample::sample;
@@ -71,8 +74,8 @@ impl Default for Api {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Database {
-    /// `sqlite://...` or `postgres://...`.
-    pub url: String,
+    /// `sqlite://...` or `postgres://...`, or `env:NAME`, or `file:PATH`.
+    pub url: DatabaseUrl,
     /// Connections.
     pub pool_size: u32,
     /// How long to wait for one.
@@ -82,7 +85,7 @@ pub struct Database {
 impl Default for Database {
     fn default() -> Self {
         Database {
-            url: "sqlite://drydock.db".into(),
+            url: "sqlite://drydock.db".to_owned().into(),
             pool_size: 15,
             connect_timeout: Span::seconds(30.0),
         }

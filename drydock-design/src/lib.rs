@@ -18,5 +18,5 @@ pub mod template;
 
 pub use compile::{Compiled, compile};
 pub use digest::digest;
-pub use rules::validate;
+pub use rules::{validate, validate_with};
 pub use select::{FilterError, select};

@@ -1,6 +1,6 @@
 //! Gathers findings.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use drydock_model::design::Document;
 use drydock_model::finding::{DocumentRef, Finding, Level, Location};
@@ -13,6 +13,8 @@ use crate::rules::Rule;
 pub(crate) struct Report {
     findings: Vec<Finding>,
     told: HashMap<(&'static str, Option<Location>, String), usize>,
+    /// Which documents a finding names already: with ten thousand nodes its list is too long to be searched.
+    named: HashSet<(usize, DocumentRef)>,
 }
 
 impl Report {
@@ -39,15 +41,17 @@ impl Report {
         let message = message.into();
         let key = (rule.id, location.clone(), message.clone());
         if let Some(&index) = self.told.get(&key) {
-            let known = &mut self.findings[index].documents;
             for document in documents {
-                if !known.contains(&document) {
-                    known.push(document);
+                if self.named.insert((index, document.clone())) {
+                    self.findings[index].documents.push(document);
                 }
             }
             return;
         }
-        self.told.insert(key, self.findings.len());
+        let index = self.findings.len();
+        self.told.insert(key, index);
+        self.named
+            .extend(documents.iter().map(|document| (index, document.clone())));
         self.findings.push(Finding {
             rule: rule.id.into(),
             code: rule.code.into(),

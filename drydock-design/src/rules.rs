@@ -8,11 +8,16 @@ pub(crate) mod host;
 pub(crate) mod link;
 pub(crate) mod network;
 pub(crate) mod oob;
+mod options;
+mod page;
 pub(crate) mod platform;
 pub(crate) mod range;
+mod reading;
 pub(crate) mod reference;
 mod site;
 pub(crate) mod storage;
+mod stored_name;
+mod unused;
 pub(crate) mod value;
 
 use drydock_model::design::Document;
@@ -21,6 +26,9 @@ use drydock_model::finding::{Finding, Level};
 use crate::compile::Compiled;
 use crate::report::Report;
 
+pub use options::{LevelOverride, Offer, Options};
+pub use page::{index, page, page_name};
+pub use reading::READING;
 pub use site::Site;
 
 /// A rule. Codes are those that clients of the Python server know; `DD50xx` and `DD51xx` are rules it does not have.
@@ -34,25 +42,42 @@ pub struct Rule {
     pub name: &'static str,
     /// How grave its findings are, unless it says otherwise for one of them.
     pub level: Level,
+    /// What it checks, in a sentence.
+    pub what: &'static str,
+    /// What goes wrong otherwise.
+    pub why: &'static str,
+    /// How to mend what it finds.
+    pub fix: &'static str,
     run: fn(&Rule, &Site<'_>, &mut Report),
 }
 
 impl Rule {
-    /// What the rule finds; a message that says so when it finds nothing.
+    /// What the rule finds, at the levels that the options give it; a message that says so when it finds nothing, or is switched off.
     #[must_use]
     pub fn run(&self, site: &Site<'_>) -> Vec<Finding> {
+        let wanted = site.options.levels.get(self.id).copied();
         let mut report = Report::default();
+        if wanted == Some(LevelOverride::Off) {
+            self.remark(&mut report, "Switched off by configuration.");
+            return report.into_findings();
+        }
         (self.run)(self, site, &mut report);
         if report.is_empty() {
-            report.add_level(
-                self,
-                Level::Info,
-                format!("{}: Validation successful.", self.name),
-                "",
-                (Vec::new(), None),
-            );
+            self.remark(&mut report, "Validation successful.");
+            return report.into_findings();
         }
-        report.into_findings()
+        let mut findings = report.into_findings();
+        if let Some(level) = wanted.and_then(LevelOverride::level) {
+            for finding in &mut findings {
+                finding.level = level;
+            }
+        }
+        findings
+    }
+
+    fn remark(&self, report: &mut Report, remark: &str) {
+        let message = format!("{}: {remark}", self.name);
+        report.add_level(self, Level::Info, message, "", (Vec::new(), None));
     }
 }
 
@@ -71,6 +96,7 @@ pub static ALL: &[&Rule] = &[
     &document::UNIQUE,
     &document::ONE_REGION,
     &document::UNREAD,
+    &unused::UNUSED,
     &reference::HOST_PROFILE,
     &reference::HARDWARE_PROFILE,
     &reference::LINK,
@@ -98,19 +124,44 @@ pub static ALL: &[&Rule] = &[
     &host::PRIMARY_NETWORK,
     &host::UNCARRIED,
     &host::SLAVES,
+    &host::SLAVE_ALIAS,
+    &link::BOND_SLAVES,
     &host::BOOT_MAC,
+    &stored_name::STORED,
+    &platform::SELECTION,
     &platform::HUGEPAGES,
     &platform::REFERENCE,
     &oob::IPMI,
+    &oob::LIBVIRT,
+    &oob::TYPE,
     &oob::ADDRESS,
+    &oob::CLEAR_SECRET,
+    &boot::DEFINED,
+    &boot::PACKAGES,
     &boot::FILTER,
     &boot::TEMPLATE,
 ];
 
+/// The rule of this id; `None` when no rule that can be configured goes by it.
+#[must_use]
+pub fn find(id: &str) -> Option<&'static Rule> {
+    ALL.iter().copied().find(|rule| rule.id == id)
+}
+
 /// Everything there is to say about a design: the findings of every rule, those of compilation included.
 #[must_use]
 pub fn validate(documents: &[Document], compiled: &Compiled) -> Vec<Finding> {
-    let site = Site::new(documents, compiled);
+    validate_with(documents, compiled, &Options::DEFAULT)
+}
+
+/// As [`validate`], with what an operator configured and a driver knows. A level for an id that [`find`] does not know has no effect.
+#[must_use]
+pub fn validate_with(
+    documents: &[Document],
+    compiled: &Compiled,
+    options: &Options,
+) -> Vec<Finding> {
+    let site = Site::with_options(documents, compiled, options);
     ALL.iter().flat_map(|rule| rule.run(&site)).collect()
 }
 

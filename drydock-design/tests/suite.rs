@@ -33,3 +33,12 @@ mod cases_host;
 
 #[path = "suite/cases_network.rs"]
 mod cases_network;
+
+#[path = "suite/cases_later.rs"]
+mod cases_later;
+
+#[path = "suite/options.rs"]
+mod options;
+
+#[path = "suite/pages.rs"]
+mod pages;

@@ -208,6 +208,20 @@ impl IpmiDriver {
         }
     }
 
+    /// Some BMCs refuse what is so already ("not possible in the present state", IPMI v2.0 table 5-2: D5h, CCh), as it
+    /// is after an answer was lost. Then that is no fault.
+    async fn unless_so_already(
+        &self,
+        node: &Node,
+        wanted: bool,
+        error: DriverError,
+    ) -> Result<String, DriverError> {
+        if error.class == ErrorClass::Permanent && self.power(node).await.ok() == Some(wanted) {
+            return Ok(plan::SO_ALREADY.to_owned());
+        }
+        Err(error)
+    }
+
     /// Sets network boot and reads it back: some BMCs say yes and keep the old value.
     async fn set_network_boot(
         &self,
@@ -287,11 +301,15 @@ impl Driver for IpmiDriver {
         let node = cx.node()?;
         match change.verb.as_str() {
             POWER_OFF => {
-                self.send(node, Command::Off).await?;
+                if let Err(error) = self.send(node, Command::Off).await {
+                    return self.unless_so_already(node, false, error).await;
+                }
                 Ok("acknowledged".to_owned())
             }
             POWER_ON => {
-                self.send(node, Command::On).await?;
+                if let Err(error) = self.send(node, Command::On).await {
+                    return self.unless_so_already(node, true, error).await;
+                }
                 // A machine may switch itself off again before the next look, so what is seen now is kept. Failing to
                 // see it is no failure of the command.
                 Ok(plan::power_evidence(self.power(node).await.ok()))

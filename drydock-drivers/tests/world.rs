@@ -9,6 +9,8 @@ mod maas;
 mod maas_config;
 #[path = "world/maas_faults.rs"]
 mod maas_faults;
+#[path = "world/maas_identity.rs"]
+mod maas_identity;
 #[path = "world/run.rs"]
 mod run;
 #[path = "world/site.rs"]

@@ -1,5 +1,6 @@
 //! The ingester's port: bytes to design documents.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ pub enum Format {
 }
 
 /// One text of a design, with the name to use when pointing into it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// File path, URL or a name given to an upload.
     pub name: Arc<str>,
@@ -32,6 +33,18 @@ pub struct Source {
     /// places in it stay right.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without: Vec<DocumentRef>,
+}
+
+impl fmt::Debug for Source {
+    /// Without the text, in which credentials may stand.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source")
+            .field("name", &self.name)
+            .field("format", &self.format)
+            .field("bytes", &self.text.len())
+            .field("without", &self.without)
+            .finish()
+    }
 }
 
 /// Reads sources. Pure: the same text gives the same documents.

@@ -220,6 +220,9 @@ pub trait StepStore {
         token: ClaimToken,
         end: &StepEnd,
     ) -> StoreResult<Advance>;
+    /// Gives back what this instance holds without knowing it: every claim of it whose token is not among `keep` becomes ready at
+    /// once. For claims whose answer was lost, and for steps whose end could not be written. Returns how many.
+    async fn return_unknown(&self, instance: InstanceId, keep: &[ClaimToken]) -> StoreResult<u64>;
     /// Gives back all steps this instance holds, ready at once (shutdown). Returns how many.
     async fn return_claims(&self, instance: InstanceId) -> StoreResult<u64>;
     /// Gives back one held step unchanged, ready at once.
@@ -276,8 +279,14 @@ pub trait JournalStore {
 /// Boot-action contexts.
 #[async_trait]
 pub trait BootStore {
-    /// Opens a context; the node's former one is void.
-    async fn open_boot_context(&self, context: &BootContext) -> StoreResult<()>;
+    /// Opens a context; the node's former one is void. Only with the deploying step's current token ([`StoreError::StaleClaim`]): an
+    /// instance that has lost its claim must not void the key of the deployment that goes on without it.
+    async fn open_boot_context(
+        &self,
+        step: TaskId,
+        token: ClaimToken,
+        context: &BootContext,
+    ) -> StoreResult<()>;
     /// A node's context; [`StoreError::NotFound`].
     async fn boot_context(&self, node: &str) -> StoreResult<BootContext>;
     /// The context that holds this boot action; [`StoreError::NotFound`].

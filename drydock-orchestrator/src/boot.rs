@@ -5,5 +5,6 @@ pub mod render;
 pub mod service;
 
 mod archive;
+mod cache;
 mod context;
 pub(crate) mod report;

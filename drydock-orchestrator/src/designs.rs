@@ -54,6 +54,8 @@ pub enum DesignError {
     Unavailable(String),
     /// The text could not be read as design documents.
     Unreadable(Vec<Finding>),
+    /// The compiler fell over this design: a defect of ours.
+    Defect(String),
     /// The store failed.
     Store(StoreError),
 }
@@ -66,6 +68,10 @@ impl fmt::Display for DesignError {
                 let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
                 write!(f, "the design cannot be read: {}", lines.join("; "))
             }
+            DesignError::Defect(text) => write!(
+                f,
+                "a defect of the server keeps it from compiling this design ({text}); its log has more"
+            ),
             DesignError::Store(error) => error.fmt(f),
         }
     }
@@ -90,6 +96,7 @@ pub struct Designs {
     ingester: Arc<dyn Ingester>,
     references: Arc<dyn References>,
     kept: Mutex<VecDeque<Arc<CompiledSite>>>,
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Designs {
@@ -104,6 +111,7 @@ impl Designs {
             ingester,
             references,
             kept: Mutex::new(VecDeque::new()),
+            turn: tokio::sync::Mutex::new(()),
         }
     }
 
@@ -163,12 +171,17 @@ impl Designs {
         if let Some(site) = self.kept(digest) {
             return Ok(site);
         }
+        // One at a time: a thousand steps that begin at once ask for the same design.
+        let turn = self.turn.lock().await;
+        if let Some(site) = self.kept(digest) {
+            return Ok(site);
+        }
         let sources = self
             .store
             .pinned(digest)
             .await
             .map_err(DesignError::Store)?;
-        self.compile(sources).await
+        self.build(digest.clone(), sources, turn).await
     }
 
     /// Reads, compiles and checks sources, or gives what is known of the same content.
@@ -177,20 +190,32 @@ impl Designs {
     /// [`DesignError::Unreadable`] when a source is no design.
     pub async fn compile(&self, sources: Vec<Source>) -> Result<Arc<CompiledSite>, DesignError> {
         let digest = digest(&sources);
-        if let Some(site) = self.kept(&digest) {
+        // The digest is of the texts; findings name sources, too.
+        let same = |site: &Arc<CompiledSite>| site.sources == sources;
+        if let Some(site) = self.kept(&digest).filter(same) {
             return Ok(site);
         }
+        let turn = self.turn.lock().await;
+        if let Some(site) = self.kept(&digest).filter(same) {
+            return Ok(site);
+        }
+        self.build(digest, sources, turn).await
+    }
+
+    async fn build(
+        &self,
+        digest: Digest,
+        sources: Vec<Source>,
+        _turn: tokio::sync::MutexGuard<'_, ()>,
+    ) -> Result<Arc<CompiledSite>, DesignError> {
         let ingester = Arc::clone(&self.ingester);
         let built = tokio::task::spawn_blocking(move || build(&*ingester, digest, sources)).await;
         let site = Arc::new(match built {
             Ok(result) => result.map_err(DesignError::Unreadable)?,
-            Err(error) => {
-                return Err(DesignError::Store(StoreError::Internal(format!(
-                    "the compiler stopped: {error}"
-                ))));
-            }
+            Err(error) => return Err(DesignError::Defect(error.to_string())),
         });
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|other| other.digest != site.digest);
         kept.push_front(Arc::clone(&site));
         kept.truncate(KEPT);
         Ok(site)

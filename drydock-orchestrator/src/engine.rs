@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use drydock_model::clock::Clock;
 use drydock_model::id::{IdSource, InstanceId};
-use drydock_model::store::{Store, StoreResult};
+use drydock_model::store::{Store, StoreError, StoreResult};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::designs::Designs;
 use crate::drivers::DriverSet;
@@ -70,37 +70,54 @@ impl Engine {
         self.instance
     }
 
-    /// Works until `shutdown`: says that it lives, competes for leadership, plans while it leads, executes steps. At the end calls in flight are
-    /// finished or journaled, claims returned and leadership given up.
+    /// Works until `shutdown`: says that it lives, competes for leadership, plans while it leads, executes steps. At the end calls
+    /// in flight are finished or journaled, claims returned and leadership given up.
     ///
     /// # Errors
-    /// When the store cannot be listened to at the start. Later trouble with the store is waited out.
+    /// When the store cannot be listened to at the start, or when a part of the engine ends by itself: then the rest is drained, so
+    /// that no process goes on that leads and does not plan, or lives and does not work. Trouble with the store is waited out.
     pub async fn run(&self, shutdown: CancellationToken) -> StoreResult<()> {
         let leader_wake = self.store.subscribe().await?;
         let worker_wake = self.store.subscribe().await?;
+        let stop = shutdown.child_token();
         // The pulse outlives the workers: as long as a call is in flight, this instance has to keep saying that it lives.
         let heart = CancellationToken::new();
         let mut beating = JoinSet::new();
-        beating.spawn(pulse::run(self.clone(), heart.clone()));
+        beating.spawn(pulse::beat(self.clone(), heart.clone()));
+        beating.spawn(pulse::compete(self.clone(), heart.clone()));
         let mut working = JoinSet::new();
-        working.spawn(leader::run(self.clone(), leader_wake, shutdown.clone()));
-        working.spawn(worker::run(self.clone(), worker_wake, shutdown));
+        working.spawn(leader::plan(self.clone(), leader_wake, stop.clone()));
+        working.spawn(leader::reclaim(self.clone(), stop.clone()));
+        working.spawn(worker::run(self.clone(), worker_wake, stop.clone()));
         info!(instance = %self.instance, "engine started");
-        while let Some(ended) = working.join_next().await {
-            if let Err(error) = ended {
-                warn!(%error, "a part of the engine stopped by itself");
+        let mut broken = false;
+        while !working.is_empty() {
+            let ended = tokio::select! {
+                Some(ended) = working.join_next() => ended,
+                Some(ended) = beating.join_next() => ended,
+                else => break,
+            };
+            if !shutdown.is_cancelled() && !broken {
+                error!(ended = ?ended.err(), "a part of the engine ended by itself; the engine stops");
+                broken = true;
+                stop.cancel();
             }
         }
         match self.store.return_claims(self.instance).await {
             Ok(0) => {}
             Ok(count) => info!(count, "returned steps that had not ended"),
             Err(error) => {
-                warn!(%error, "could not return claims; they lapse with this instance's heartbeat")
+                warn!(%error, "could not return claims; they lapse with this instance's heartbeat");
             }
         }
         heart.cancel();
         while beating.join_next().await.is_some() {}
         info!(instance = %self.instance, "engine stopped");
+        if broken {
+            return Err(StoreError::Internal(
+                "a part of the engine ended by itself; the log says which".into(),
+            ));
+        }
         Ok(())
     }
 }

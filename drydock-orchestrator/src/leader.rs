@@ -1,63 +1,158 @@
 //! What the leader does: plan queued tasks and take back the steps of instances that fell silent.
 
+use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
 use drydock_model::finding::{Finding, Level};
+use drydock_model::id::TaskId;
 use drydock_model::store::{Leadership, StoreError, StoreResult, Wake};
-use drydock_model::task::{ContextType, Message, ResultStatus, Task, TaskAction};
+use drydock_model::task::{ContextType, Message, ResultStatus, Task, TaskAction, TaskStatus};
+use futures::FutureExt;
 use serde_json::json;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::designs::{CompiledSite, DesignError};
 use crate::engine::Engine;
 use crate::planner;
 
-/// Tasks planned before looking at the queue's order again.
-const BATCH: i64 = 16;
+/// Tasks planned at once. A reference that is slow to answer holds up nobody but its own task.
+const AT_ONCE: usize = 8;
 
-pub(crate) async fn run(engine: Engine, mut wake: Box<dyn Wake>, shutdown: CancellationToken) {
+/// Plans queued tasks while this instance leads.
+pub(crate) async fn plan(engine: Engine, mut wake: Box<dyn Wake>, shutdown: CancellationToken) {
     let mut leadership = engine.pulse.leadership_changes();
+    let mut planning = Planning::default();
     loop {
         if let Some(leader) = engine.pulse.leadership() {
-            match reign(&engine, leader).await {
-                Ok(()) => {}
-                Err(StoreError::Deposed) => debug!(epoch = %leader.epoch, "deposed while planning"),
-                Err(error) => warn!(%error, "the leader's round was cut short"),
+            planning.begin(&engine, leader).await;
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            () = wake.changed() => {}
+            changed = leadership.changed() => if changed.is_err() { break },
+            Some(ended) = planning.set.join_next(), if !planning.set.is_empty() => planning.note(&engine, ended),
+            () = engine.clock.sleep(engine.settings.poll_interval) => {}
+        }
+    }
+    // A plan is written whole or not at all.
+    planning.set.shutdown().await;
+}
+
+/// Takes back the steps of instances that fell silent, while this instance leads.
+pub(crate) async fn reclaim(engine: Engine, shutdown: CancellationToken) {
+    let mut leadership = engine.pulse.leadership_changes();
+    let grace = engine.settings.grace_period + engine.settings.clock_skew;
+    loop {
+        if let Some(leader) = engine.pulse.leadership() {
+            match engine.store.reclaim_silent(leader, grace).await {
+                Ok(0) | Err(StoreError::Deposed) => {}
+                Ok(steps) => warn!(steps, "took back steps of an instance that fell silent"),
+                Err(error) => warn!(%error, "silent instances could not be looked for"),
             }
         }
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = wake.changed() => {}
             changed = leadership.changed() => if changed.is_err() { return },
-            () = engine.clock.sleep(engine.settings.poll_interval) => {}
+            () = engine.clock.sleep(engine.settings.claim_interval) => {}
         }
     }
 }
 
-async fn reign(engine: &Engine, leader: Leadership) -> StoreResult<()> {
-    let grace = engine.settings.grace_period + engine.settings.clock_skew;
-    let taken = engine.store.reclaim_silent(leader, grace).await?;
-    if taken > 0 {
-        warn!(
-            steps = taken,
-            "took back steps of an instance that fell silent"
-        );
-    }
-    loop {
-        let queued = engine.store.queued(BATCH).await?;
-        if queued.is_empty() {
-            return Ok(());
-        }
+/// The tasks being planned, and those left alone for a while since that did not go well.
+#[derive(Default)]
+struct Planning {
+    set: JoinSet<(TaskId, StoreResult<()>)>,
+    under_way: HashSet<TaskId>,
+    resting: HashMap<TaskId, Duration>,
+}
+
+impl Planning {
+    async fn begin(&mut self, engine: &Engine, leader: Leadership) {
+        let now = engine.clock.monotonic();
+        self.resting.retain(|_, until| *until > now);
+        let wanted = AT_ONCE + self.under_way.len() + self.resting.len();
+        let queued = match engine
+            .store
+            .queued(i64::try_from(wanted).unwrap_or(i64::MAX))
+            .await
+        {
+            Ok(queued) => queued,
+            Err(error) => {
+                warn!(%error, "the queue could not be read");
+                return;
+            }
+        };
         for task in queued {
-            match plan(engine, leader, &task).await {
-                // Somebody terminated it in between.
-                Err(StoreError::Conflict(reason)) => debug!(task = %task.id, reason, "not planned"),
-                other => other?,
+            if self.set.len() >= AT_ONCE {
+                return;
+            }
+            if self.resting.contains_key(&task.id) || !self.under_way.insert(task.id) {
+                continue;
+            }
+            let engine = engine.clone();
+            self.set
+                .spawn(async move { (task.id, plan_or_end(&engine, leader, &task).await) });
+        }
+    }
+
+    fn note(&mut self, engine: &Engine, ended: Result<(TaskId, StoreResult<()>), JoinError>) {
+        let (id, result) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                // Nobody knows whose it was: all are looked at again.
+                error!(%error, "the planner stopped");
+                self.under_way.clear();
+                return;
+            }
+        };
+        self.under_way.remove(&id);
+        match result {
+            Ok(()) => {}
+            Err(StoreError::Deposed) => debug!(task = %id, "deposed while planning"),
+            Err(error) => {
+                warn!(task = %id, %error, "not planned yet");
+                let pause = engine
+                    .settings
+                    .poll_interval
+                    .max(engine.settings.retry_base);
+                self.resting.insert(id, engine.clock.monotonic() + pause);
             }
         }
     }
 }
 
-async fn plan(engine: &Engine, leader: Leadership, task: &Task) -> StoreResult<()> {
+/// Plans a task; one that can never be planned is ended with the reason, so that it does not stand in the queue for ever.
+async fn plan_or_end(engine: &Engine, leader: Leadership, task: &Task) -> StoreResult<()> {
+    // The compiler works on what comes from outside; a fault of it is one task's, not the leader's.
+    let planned = AssertUnwindSafe(plan_task(engine, leader, task))
+        .catch_unwind()
+        .await;
+    let reason = match planned {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error @ (StoreError::Deposed | StoreError::Unavailable(_)))) => return Err(error),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "a defect of the server; see its log".to_owned(),
+    };
+    if engine.store.tree(task.id).await?.task.status != TaskStatus::Queued {
+        // Somebody terminated it in between.
+        return Ok(());
+    }
+    error!(task = %task.id, reason, "a task cannot be planned");
+    let message = Message::task(
+        true,
+        format!("the task could not be planned: {reason}"),
+        engine.clock.now(),
+    );
+    engine
+        .store
+        .end_task(leader, task.id, ResultStatus::Failure, None, &[message])
+        .await
+}
+
+async fn plan_task(engine: &Engine, leader: Leadership, task: &Task) -> StoreResult<()> {
     let now = engine.clock.now();
     let end = async |verdict, site: Option<&CompiledSite>, messages: &[Message]| {
         info!(task = %task.id, action = %task.action, %verdict, "task ended without steps");

@@ -81,36 +81,45 @@ impl Pulse {
     }
 }
 
-/// Beats until `stop`, then leaves the hill and says farewell.
-pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
-    let pulse = &engine.pulse;
-    let period = engine
-        .settings
-        .heartbeat
-        .min(engine.settings.claim_interval);
-    let mut quiet_since_error = true;
+/// Says that this instance lives, until `stop`; then farewell.
+pub(crate) async fn beat(engine: Engine, stop: CancellationToken) {
+    let mut well = true;
     loop {
         // Taken before the call: the store's row is at least this young.
         let at = engine.clock.monotonic();
         match engine.store.heartbeat(engine.instance).await {
             Ok(()) => {
-                if !quiet_since_error {
+                if !well {
                     info!("the database is back");
-                    quiet_since_error = true;
                 }
-                pulse.beaten(at);
-                compete(&engine).await;
+                well = true;
+                engine.pulse.beaten(at);
             }
             Err(error) => {
-                if quiet_since_error {
-                    warn!(%error, "no heartbeat could be written; steps are not begun until one is");
-                    quiet_since_error = false;
+                if well {
+                    warn!(%error, "no heartbeat could be written; nothing is begun until one is");
                 }
+                well = false;
             }
         }
         tokio::select! {
             () = stop.cancelled() => break,
-            () = engine.clock.sleep(period) => {}
+            () = engine.clock.sleep(engine.settings.heartbeat) => {}
+        }
+    }
+    if let Err(error) = engine.store.farewell(engine.instance).await {
+        debug!(%error, "could not remove the heartbeat");
+    }
+}
+
+/// Competes for the hill until `stop`, then leaves it. Apart from the heartbeat, so that neither waits for the other's locks.
+pub(crate) async fn compete(engine: Engine, stop: CancellationToken) {
+    let pulse = &engine.pulse;
+    loop {
+        contend(&engine).await;
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = engine.clock.sleep(engine.settings.claim_interval) => {}
         }
     }
     let leadership = *pulse.leadership.borrow();
@@ -118,17 +127,14 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
         match engine.store.abdicate(leader).await {
             Ok(()) => info!(epoch = %leader.epoch, "gave up leadership"),
             Err(error) => {
-                warn!(%error, "could not give up leadership; it lapses after the grace period")
+                warn!(%error, "could not give up leadership; it lapses after the grace period");
             }
         }
         pulse.leadership.send_replace(None);
     }
-    if let Err(error) = engine.store.farewell(engine.instance).await {
-        debug!(%error, "could not remove the heartbeat");
-    }
 }
 
-async fn compete(engine: &Engine) {
+async fn contend(engine: &Engine) {
     let pulse = &engine.pulse;
     let held = *pulse.leadership.borrow();
     let now = match held {
@@ -151,18 +157,17 @@ async fn compete(engine: &Engine) {
     };
     match now {
         Ok(now) => {
-            match now {
-                Some(leader) => pulse.heard_of(leader.epoch),
-                None => {
-                    if let Ok(Some(other)) = engine.store.leader().await {
-                        pulse.heard_of(other.epoch);
-                    }
-                }
+            let reigning = match now {
+                Some(leader) => Some(leader),
+                None => engine.store.leader().await.ok().flatten(),
+            };
+            if let Some(leader) = reigning {
+                pulse.heard_of(leader.epoch);
             }
             if held != now {
                 pulse.leadership.send_replace(now);
             }
         }
-        Err(error) => warn!(%error, "leadership could neither be claimed nor renewed"),
+        Err(error) => debug!(%error, "leadership could neither be claimed nor renewed"),
     }
 }

@@ -25,8 +25,13 @@ use verdict::Verdict;
 /// Rounds of observe and apply in one claim. A plan that is not met after so many never will be.
 const ROUNDS: usize = 16;
 
-/// Executes a claimed step to the end of its claim. Never panics, never leaves a claim behind while the store answers.
-pub(crate) async fn execute(engine: Engine, claimed: ClaimedStep, shutdown: CancellationToken) {
+/// Executes a claimed step to the end of its claim. Never panics. False: the end could not be written, so that the store may still hold
+/// the claim.
+pub(crate) async fn execute(
+    engine: Engine,
+    claimed: ClaimedStep,
+    shutdown: CancellationToken,
+) -> bool {
     let step = &claimed.step;
     let span = info_span!("step", task = %step.task, step = %step.id, action = %step.action, node = step.node.as_deref().unwrap_or("-"), attempt = step.attempt);
     async {
@@ -39,15 +44,20 @@ pub(crate) async fn execute(engine: Engine, claimed: ClaimedStep, shutdown: Canc
                 run.end(false, text, Map::new(), Vec::new())
             }
         };
-        if let Err(error) = run.write(verdict).await {
-            match error {
-                StoreError::StaleClaim => warn!("the claim was lost; what this instance found out is dropped"),
-                other => warn!(error = %other, "the result could not be written; the step runs again when its claim lapses"),
+        match run.write(verdict).await {
+            Ok(()) => true,
+            Err(StoreError::StaleClaim) => {
+                warn!("the claim was lost; what this instance found out is dropped");
+                true
+            }
+            Err(error) => {
+                warn!(%error, "the result could not be written; the step is given back and runs again");
+                false
             }
         }
     }
     .instrument(span)
-    .await;
+    .await
 }
 
 struct Run<'a> {
@@ -95,10 +105,17 @@ impl Run<'_> {
             Ok(verdict) => verdict,
             Err(Stop::Driver(error)) => self.after_error(error),
             Err(Stop::Store(StoreError::StaleClaim)) => Verdict::Lost,
-            Err(Stop::Store(error)) => {
-                warn!(%error, "the step stops here for the database's sake");
-                Verdict::Return
+            Err(Stop::Store(StoreError::Unavailable(reason))) => {
+                warn!(reason, "the step waits for the database");
+                self.wait_for_the_database(reason)
             }
+            // Whatever else the store says may stay so for ever: it is tried again like a target that is busy, under the deadline.
+            Err(Stop::Store(error)) => self.after_error(DriverError::transient(
+                "reading what is known of the step",
+                "the database",
+                error.to_string(),
+                "see the server's log",
+            )),
             Err(Stop::Asleep) => {
                 warn!(
                     "this instance was silent for too long; it begins nothing more under its old claims"
@@ -144,6 +161,9 @@ impl Run<'_> {
                 ))
             })?)),
         };
+        if let Some(reason) = self.not_rehearsable() {
+            return Ok(self.end(true, reason, Map::new(), Vec::new()));
+        }
         match step.action {
             StepAction::Noop => {
                 let name = step.node.as_deref().unwrap_or("the site");
@@ -168,6 +188,8 @@ impl Run<'_> {
                         clock: Arc::clone(&self.engine.clock),
                         ids: Arc::clone(&self.engine.ids),
                         task: self.claimed.task.clone(),
+                        step: step.id,
+                        token: self.claimed.token,
                         digest: digest.clone(),
                         node: node.clone(),
                         design: Arc::clone(&site.design),
@@ -269,10 +291,23 @@ impl Run<'_> {
             Err(error) => (ChangeOutcome::Refused, error.to_string()),
         };
         info!(verb = %entry.change.verb, target = %entry.change.target, risk = %entry.change.risk, outcome = outcome.as_str(), "change");
-        engine
-            .store
-            .record_outcome(token, id, outcome, &evidence, latency)
-            .await?;
+        // What is known must not become a perhaps because the database restarts: to write it twice is no fault.
+        loop {
+            match engine
+                .store
+                .record_outcome(token, id, outcome, &evidence, latency)
+                .await
+            {
+                Err(StoreError::Unavailable(reason)) if !self.shutdown.is_cancelled() => {
+                    warn!(reason, "the outcome waits for the database");
+                    engine.clock.sleep(engine.settings.retry_base).await;
+                }
+                written => {
+                    written?;
+                    break;
+                }
+            }
+        }
         entry.outcome = Some(outcome);
         entry.evidence = Some(evidence);
         entry.latency_ms = i64::try_from(latency.as_millis()).ok();
@@ -285,17 +320,15 @@ impl Run<'_> {
         let step = &self.claimed.step;
         let node = step.node.as_deref().unwrap_or_default();
         let context = match self.engine.store.boot_context(node).await {
-            Ok(context) if context.task == step.task => context,
-            Ok(_) | Err(StoreError::NotFound) => {
-                return Ok(self.end(
-                    true,
-                    format!("{node} was not deployed by this task, so no boot action reports"),
-                    Map::new(),
-                    Vec::new(),
-                ));
+            Ok(context) => context,
+            Err(StoreError::NotFound) => {
+                let text =
+                    format!("no deployment of {node} is known here, so no boot action reports");
+                return Ok(self.end(true, text, Map::new(), Vec::new()));
             }
             Err(error) => return Err(error.into()),
         };
+        // A node that an earlier task deployed is judged by that deployment's reports: to ask again does not make them better.
         let now = self.engine.clock.now();
         match report::judge(&context, self.is_overdue(), now) {
             report::Judgement::Done(text) => Ok(self.end(true, text, Map::new(), Vec::new())),

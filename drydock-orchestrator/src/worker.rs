@@ -1,9 +1,12 @@
 //! The worker: claims steps and executes each in a task of its own, as many as the settings allow.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use drydock_model::id::ClaimToken;
+use drydock_model::step::ClaimedStep;
 use drydock_model::store::Wake;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -14,31 +17,24 @@ use crate::step;
 const BATCH: usize = 64;
 
 pub(crate) async fn run(engine: Engine, mut wake: Box<dyn Wake>, shutdown: CancellationToken) {
-    let mut flying: JoinSet<()> = JoinSet::new();
+    let mut flying = Flying::default();
     let mut beats = engine.pulse.beats();
     while !shutdown.is_cancelled() {
-        while let Some(ended) = flying.try_join_next() {
-            note(ended);
+        while let Some(ended) = flying.set.try_join_next_with_id() {
+            flying.note(ended);
         }
+        let fresh = engine.pulse.is_fresh();
         let free = engine
             .settings
             .workers
-            .saturating_sub(flying.len())
+            .saturating_sub(flying.set.len())
             .min(BATCH);
-        let claimed = if free > 0 && engine.pulse.is_fresh() {
-            engine
-                .store
-                .claim_steps(engine.instance, free as i64)
-                .await
-                .unwrap_or_else(|error| {
-                    warn!(%error, "no steps could be claimed");
-                    Vec::new()
-                })
+        let claimed = if fresh && free > 0 {
+            flying.claim(&engine, free).await
         } else {
             Vec::new()
         };
         if claimed.is_empty() {
-            let fresh = engine.pulse.is_fresh();
             let pause = if fresh && free > 0 {
                 pause(&engine).await
             } else {
@@ -47,19 +43,79 @@ pub(crate) async fn run(engine: Engine, mut wake: Box<dyn Wake>, shutdown: Cance
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 () = wake.changed() => {}
-                Some(ended) = flying.join_next(), if !flying.is_empty() => note(ended),
+                Some(ended) = flying.set.join_next_with_id(), if !flying.set.is_empty() => flying.note(ended),
                 // Nothing may be claimed before a heartbeat is written.
                 beat = beats.changed(), if !fresh => if beat.is_err() { break },
                 () = engine.clock.sleep(pause) => {}
             }
         }
         for step in claimed {
-            flying.spawn(step::execute(engine.clone(), step, shutdown.clone()));
+            flying.start(&engine, step, &shutdown);
         }
     }
     // No new work; what is in flight ends its current call and returns its claim.
-    while let Some(ended) = flying.join_next().await {
-        note(ended);
+    while let Some(ended) = flying.set.join_next_with_id().await {
+        flying.note(ended);
+    }
+}
+
+/// The steps in flight, and what is known of their claims.
+#[derive(Default)]
+struct Flying {
+    set: JoinSet<bool>,
+    tokens: HashMap<Id, ClaimToken>,
+    /// The store may hold claims for this instance that it does not know of: an answer was lost, or an end could not be written. A living
+    /// instance's claims never lapse, so they have to be given back.
+    astray: bool,
+}
+
+impl Flying {
+    async fn claim(&mut self, engine: &Engine, free: usize) -> Vec<ClaimedStep> {
+        if self.astray {
+            let known: Vec<ClaimToken> = self.tokens.values().copied().collect();
+            match engine.store.return_unknown(engine.instance, &known).await {
+                Ok(count) => {
+                    if count > 0 {
+                        warn!(count, "gave back claims whose answers were lost");
+                    }
+                    self.astray = false;
+                }
+                Err(error) => {
+                    warn!(%error, "claims gone astray could not be given back yet");
+                    return Vec::new();
+                }
+            }
+        }
+        let limit = i64::try_from(free).unwrap_or(i64::MAX);
+        engine
+            .store
+            .claim_steps(engine.instance, limit)
+            .await
+            .unwrap_or_else(|error| {
+                warn!(%error, "no steps could be claimed");
+                self.astray = true;
+                Vec::new()
+            })
+    }
+
+    fn start(&mut self, engine: &Engine, step: ClaimedStep, shutdown: &CancellationToken) {
+        let token = step.token;
+        let handle = self
+            .set
+            .spawn(step::execute(engine.clone(), step, shutdown.clone()));
+        self.tokens.insert(handle.id(), token);
+    }
+
+    fn note(&mut self, ended: Result<(Id, bool), JoinError>) {
+        let (id, settled) = match ended {
+            Ok(ended) => ended,
+            Err(stopped) => {
+                error!(%stopped, "a step ended outside of its guard");
+                (stopped.id(), false)
+            }
+        };
+        self.tokens.remove(&id);
+        self.astray |= !settled;
     }
 }
 
@@ -70,13 +126,5 @@ async fn pause(engine: &Engine) -> Duration {
         // A step that is due but could not be claimed waits for another on its node: its end will wake us.
         Ok(Some(due)) if !due.is_zero() => due.min(net),
         _ => net,
-    }
-}
-
-fn note(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(stopped) = ended
-        && stopped.is_panic()
-    {
-        error!(%stopped, "a step ended outside of its guard");
     }
 }

@@ -27,6 +27,10 @@ pub struct MachineFaults {
     pub bmc_wrong_password: bool,
     /// Power commands are acknowledged and not done, whoever sends them.
     pub ignores_power: bool,
+    /// Its BMC refuses all power commands, as not possible in the present state.
+    pub refuses_power: bool,
+    /// Its BMC refuses power commands for what is so already: on when it is on, off when it is off.
+    pub refuses_same_power: bool,
     /// Boot device settings are acknowledged and not kept.
     pub forgets_boot_device: bool,
     /// Commissioning fails.

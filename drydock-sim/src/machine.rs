@@ -134,6 +134,15 @@ impl Machine {
 
     pub(crate) fn power_from_bmc(&self, verb: Control) -> Result<(), NotNow> {
         self.log_command(Origin::Bmc, core::word(verb), String::new());
+        let same = match verb {
+            Control::On => self.powered(),
+            Control::Off => !self.powered(),
+            _ => false,
+        };
+        let faults = self.faults.machine(&self.shape.name);
+        if faults.refuses_power || (same && faults.refuses_same_power) {
+            return Err(NotNow);
+        }
         self.step(Input::Power(verb))
     }
 

@@ -1,5 +1,8 @@
 //! What can go wrong inside a verb, and what the caller is told of it.
 
+use std::future::Future;
+use std::time::Duration;
+
 use drydock_model::store::{StoreError, StoreResult};
 use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
@@ -33,6 +36,21 @@ pub(crate) fn settle<T>(what: &str, outcome: Result<T, Fault>) -> StoreResult<T>
         Fault::Store(error) => error,
         Fault::Sql(error) => classify(what, &error),
     })
+}
+
+/// As [`settle`], but the inside is given up after `limit`.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    what: &str,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> StoreResult<T> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(outcome) => settle(what, outcome),
+        Err(_elapsed) => Err(StoreError::Unavailable(format!(
+            "{what}: no answer within {} s; whether it was done is not known",
+            limit.as_secs()
+        ))),
+    }
 }
 
 /// Makes a refused duplicate the conflict that it means here.

@@ -23,6 +23,7 @@ macro_rules! power_is_half_changed {
 mod column;
 mod fault;
 mod postgres;
+mod reported;
 mod sqlite;
 mod wake;
 
@@ -36,7 +37,8 @@ use drydock_model::store::{Store, StoreError, StoreResult};
 #[derive(Clone)]
 pub struct Options {
     /// Most connections to hold at a time; at least one is taken. On SQLite these are the readers,
-    /// there is always exactly one writer. PostgreSQL takes one more for its wake-up calls.
+    /// there is always exactly one writer. PostgreSQL takes one more for its wake-up calls and up to
+    /// two for heartbeats and leadership, which wait for nobody else's work.
     pub pool_size: u32,
     /// How long to wait for a connection before a verb is given up as unavailable.
     pub connect_timeout: Duration,

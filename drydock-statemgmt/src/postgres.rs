@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::Options;
 use crate::column::moment;
-use crate::fault::{self, Fault, settle};
+use crate::fault::{self, Fault};
 use listen::Listener;
 
 /// Not FOR UPDATE: a row that another only refers to by a foreign key need not wait.
@@ -30,6 +30,17 @@ macro_rules! for_update {
 macro_rules! for_share {
     () => {
         " FOR SHARE"
+    };
+}
+/// Conflicts with a new reign, which changes the unique `epoch`, but not with the renewal of the present one.
+macro_rules! for_key_share {
+    () => {
+        " FOR KEY SHARE"
+    };
+}
+macro_rules! for_key_update_or_skip {
+    () => {
+        " FOR UPDATE SKIP LOCKED"
     };
 }
 macro_rules! skip_locked {
@@ -85,6 +96,13 @@ type Tx = Transaction<'static, Postgres>;
 /// as TCP tries, a quarter of an hour.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// One for the heartbeat, one for the leadership.
+const PULSE_CONNECTIONS: u32 = 2;
+
+/// How long a connection that is given back has to answer. The pool itself would wait for ever, with the
+/// connection's place taken, when the server has vanished without a word.
+const RETURN: Duration = Duration::from_secs(2);
+
 /// Key of the advisory lock under which steps are claimed: one claimer at a time, so that each sees
 /// what the one before has taken.
 const CLAIM_TURN: i64 = 0x6472_7964_6f63_6b31;
@@ -94,6 +112,8 @@ static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/postgre
 /// A store in a PostgreSQL database, shared by any number of servers.
 pub(crate) struct Backend {
     readers: PgPool,
+    /// For heartbeats and leadership alone: all other connections may be taken for longer than an instance may be silent.
+    pulse: PgPool,
     listener: Listener,
 }
 
@@ -112,14 +132,18 @@ impl Backend {
             ("idle_in_transaction_session_timeout", "10s"),
             ("lock_timeout", "15s"),
         ]);
-        let readers = PgPoolOptions::new()
-            .max_connections(options.pool_size.max(1))
-            .acquire_timeout(options.connect_timeout)
+        let readers = pool_of(options.pool_size.max(1), options.connect_timeout)
             .connect_with(working)
             .await
             .map_err(|error| fault::classify("connecting to PostgreSQL", &error))?;
+        let vital = base.clone().options([
+            ("idle_in_transaction_session_timeout", "3s"),
+            ("lock_timeout", "2s"),
+        ]);
+        let pulse = pool_of(PULSE_CONNECTIONS, options.connect_timeout).connect_lazy_with(vital);
         Ok(Self {
             readers,
+            pulse,
             listener: Listener::new(base, options.connect_timeout),
         })
     }
@@ -127,6 +151,11 @@ impl Backend {
     /// Begins to write.
     async fn write(&self) -> Result<Tx, Fault> {
         Ok(self.readers.begin().await?)
+    }
+
+    /// Begins to write a sign of life.
+    async fn write_pulse(&self) -> Result<Tx, Fault> {
+        Ok(self.pulse.begin().await?)
     }
 
     /// Begins to read one state of the whole.
@@ -182,13 +211,22 @@ impl Store for Backend {
 
 /// Runs the inside of a verb, not for ever.
 async fn during<T>(what: &str, work: impl Future<Output = Result<T, Fault>>) -> StoreResult<T> {
-    match tokio::time::timeout(PATIENCE, work).await {
-        Ok(outcome) => settle(what, outcome),
-        Err(_elapsed) => Err(StoreError::Unavailable(format!(
-            "{what}: no answer within {} s; whether it was done is not known",
-            PATIENCE.as_secs()
-        ))),
-    }
+    fault::within(PATIENCE, what, work).await
+}
+
+/// A pool that gives a connection up which does not answer.
+fn pool_of(connections: u32, acquire_timeout: Duration) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(acquire_timeout)
+        .after_release(|conn, _about| {
+            Box::pin(async move {
+                match tokio::time::timeout(RETURN, conn.ping()).await {
+                    Ok(answer) => answer.map(|()| true),
+                    Err(_elapsed) => Err(sqlx::Error::PoolTimedOut),
+                }
+            })
+        })
 }
 
 /// A time as it is bound.

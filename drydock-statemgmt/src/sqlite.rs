@@ -36,6 +36,16 @@ macro_rules! for_share {
         ""
     };
 }
+macro_rules! for_key_share {
+    () => {
+        ""
+    };
+}
+macro_rules! for_key_update_or_skip {
+    () => {
+        ""
+    };
+}
 macro_rules! skip_locked {
     () => {
         ""
@@ -150,6 +160,11 @@ impl Backend {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
+    /// Begins to write a sign of life: there is one writer, whose turns are short.
+    async fn write_pulse(&self) -> Result<Tx, Fault> {
+        self.write().await
+    }
+
     /// Begins to read one state of the whole.
     async fn read(&self) -> Result<Tx, Fault> {
         Ok(self.readers.begin().await?)
@@ -246,4 +261,27 @@ async fn migrate(writer: &SqlitePool) -> StoreResult<()> {
     tx.commit()
         .await
         .map_err(|error| fault::classify(what, &error))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Connection, Row as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_claim_reads_of_a_node_only_what_is_open() {
+        let mut conn = Conn::connect("sqlite::memory:").await.unwrap();
+        MIGRATOR.run_direct(None, &mut conn, false).await.unwrap();
+        let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", claims::TAKE));
+        let query = sqlx::query(sql).bind("").bind(1).bind("");
+        let rows = query.fetch_all(&mut conn).await.unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+        assert!(
+            plan.iter()
+                .any(|line| line == "SEARCH r USING INDEX steps_busy (node=?)"),
+            "{plan:#?}"
+        );
+    }
 }

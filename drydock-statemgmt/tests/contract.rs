@@ -83,6 +83,7 @@ contract! {
         sixteen_claimers_get_each_step_once,
         one_step_at_a_time_on_a_node,
         a_task_keeps_the_nodes_it_has_begun_on,
+        a_first_step_given_back_keeps_its_node,
         a_power_cycle_that_has_begun_is_ended_though_its_task_is_to_stop,
         sixteen_claimers_never_share_a_node,
         waiting_steps_come_back_when_due,
@@ -91,6 +92,7 @@ contract! {
     ],
     release: [
         claims_are_returned,
+        what_is_held_unknowingly_is_returned,
         silent_instances_lose_their_steps_and_living_ones_do_not,
         a_deposed_leader_takes_nothing_back,
     ],
@@ -115,6 +117,8 @@ contract! {
     ],
     boot: [
         a_fresh_context_voids_the_old,
+        only_the_holder_opens_a_context,
+        what_a_machine_says_is_limited,
         reports_are_final_and_reach_the_step,
         a_report_without_a_step_reaches_the_task,
         a_report_during_the_look_is_not_slept_over,

@@ -1,4 +1,4 @@
-//! PostgreSQL going away and coming back, and what its locks hold off. Skipped without
+//! PostgreSQL going away and coming back. Skipped without
 //! `DRYDOCK_TEST_POSTGRES`, as the contract suite is.
 
 #![allow(clippy::unwrap_used, dead_code, missing_docs)]
@@ -7,30 +7,48 @@
 mod place;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use drydock_model::store::StoreError;
-use sqlx::{Connection, PgConnection};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use place::{GRACE, Place, digest, done, instance, lead, new_task, nodes, plan, planned_at};
+use place::{Place, instance, lead, new_task};
 
 /// A net under the test, never reached when the store does as it must.
 const LONG: Duration = Duration::from_secs(30);
 
 /// Passes connections on to the server; ends them all when it is cut.
 fn forward(listener: TcpListener, server: SocketAddr) -> JoinHandle<()> {
+    forward_until(listener, server, watch::channel(false).1)
+}
+
+/// As [`forward`], but a connection that was open while `vanished` held is open for ever and passes nothing on.
+fn forward_until(
+    listener: TcpListener,
+    server: SocketAddr,
+    vanished: watch::Receiver<bool>,
+) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut open = JoinSet::new();
         loop {
             let (mut near, _) = listener.accept().await.unwrap();
+            let mut vanished = vanished.clone();
             open.spawn(async move {
                 let mut far = TcpStream::connect(server).await.unwrap();
-                // Either side hanging up ends it; what the error was does not matter.
-                let _ = copy_bidirectional(&mut near, &mut far).await;
+                let vanishes = async {
+                    let told = vanished.wait_for(|vanished| *vanished).await.is_ok();
+                    if !told {
+                        std::future::pending().await
+                    }
+                };
+                tokio::select! {
+                    // Either side hanging up ends it; what the error was does not matter.
+                    _ = copy_bidirectional(&mut near, &mut far) => {}
+                    () = vanishes => std::future::pending().await,
+                }
             });
         }
     })
@@ -109,93 +127,45 @@ async fn ended_sessions_are_replaced(place: Place) {
     store.create_task(&new_task(0)).await.unwrap();
 }
 
-/// A plan that is being written holds the reign: nobody becomes leader in the middle of it.
-async fn a_plan_under_way_holds_off_the_next_leader(place: Place) {
-    let store = place.open().await;
-    let leader = lead(&store).await;
-    let task = store.create_task(&new_task(0)).await.unwrap().id;
-    let mut conn = PgConnection::connect(&place.url).await.unwrap();
-    let mut tx = conn.begin().await.unwrap();
-    sqlx::query("SELECT 1 FROM tasks FOR UPDATE")
-        .execute(&mut *tx)
+/// The server vanishes without a word: connections stay open and nothing comes back.
+async fn signs_of_life_do_not_wait_for_a_server_that_vanished(place: Place) {
+    let (base, name) = place.url.rsplit_once('/').unwrap();
+    let (user, server) = base.rsplit_once('@').unwrap();
+    let server: SocketAddr = server.parse().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (vanish, vanished) = watch::channel(false);
+    let forwarder = forward_until(listener, server, vanished);
+    let url = format!("{user}@{address}/{name}?sslmode=disable");
+    let store = drydock_statemgmt::open(&url, place.options(LONG))
         .await
         .unwrap();
-
-    let planning = tokio::spawn({
-        let store = Arc::clone(&store);
-        let shape = plan([nodes(&["a"])]);
-        async move { store.plan_task(leader, task, &digest(), &shape, &[]).await }
-    });
-    blocked(&place, 1).await;
-    let claiming = tokio::spawn({
-        let store = Arc::clone(&store);
-        async move { store.claim_leadership(instance(), Duration::ZERO).await }
-    });
-    blocked(&place, 2).await;
-    tx.commit().await.unwrap();
-    planning.await.unwrap().unwrap();
-    let next = claiming.await.unwrap().unwrap().unwrap();
-    assert!(next.epoch > leader.epoch);
-    let late = store.reclaim_silent(leader, GRACE).await;
-    assert_eq!(late, Err(StoreError::Deposed));
-}
-
-/// A claim that is not committed yet is seen by the next claimer all the same, even if that one finds a
-/// better step for the same node.
-async fn a_claim_under_way_keeps_its_node(place: Place) {
-    let store = place.open().await;
-    let leader = lead(&store).await;
-    let first = planned_at(&store, leader, &plan([nodes(&["a"])]), 0).await;
     let me = instance();
-    let mut conn = PgConnection::connect(&place.url).await.unwrap();
-    let mut tx = conn.begin().await.unwrap();
-    // A claim ends with its instance's heartbeat: that is where this one stops.
-    sqlx::query("INSERT INTO instances (id, beat) VALUES ($1, now())")
-        .bind(me.0)
-        .execute(&mut *tx)
-        .await
-        .unwrap();
-    let claim = |by| {
-        let store = Arc::clone(&store);
-        tokio::spawn(async move { store.claim_steps(by, 9).await.unwrap() })
-    };
-    let mine = claim(me);
-    blocked(&place, 1).await;
-    planned_at(&store, leader, &plan([nodes(&["a"])]), 100).await;
-    let theirs = claim(instance());
-    blocked(&place, 2).await;
-    tx.rollback().await.unwrap();
-    let mine = mine.await.unwrap();
-    assert_eq!(mine[0].step.task, first);
-    assert_eq!(theirs.await.unwrap(), []);
-    store
-        .finish_step(mine[0].step.id, mine[0].token, &done())
-        .await
-        .unwrap();
-    assert_eq!(store.claim_steps(instance(), 9).await.unwrap().len(), 1);
-}
-
-/// Waits until so many sessions of this database wait for a lock.
-async fn blocked(place: &Place, count: i64) {
-    let mut conn = PgConnection::connect(&place.url).await.unwrap();
-    let begun = std::time::Instant::now();
-    loop {
-        let waiting: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM pg_stat_activity
-             WHERE datname = current_database() AND wait_event_type = 'Lock'",
-        )
-        .fetch_one(&mut conn)
-        .await
-        .unwrap();
-        if waiting == count {
-            return;
-        }
+    let leader = lead(&store).await;
+    store.heartbeat(me).await.unwrap();
+    vanish.send_replace(true);
+    // More often than there are connections.
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let beat = store.heartbeat(me).await;
+        assert!(matches!(beat, Err(StoreError::Unavailable(_))), "{beat:?}");
+        let renewed = store.renew_leadership(leader).await;
         assert!(
-            begun.elapsed() < LONG,
-            "{waiting} sessions wait for a lock, not {count}"
+            matches!(renewed, Err(StoreError::Unavailable(_))),
+            "{renewed:?}"
         );
-        tokio::task::yield_now().await;
+        assert!(begun.elapsed() < LONG / 3, "{:?}", begun.elapsed());
     }
+    // Back again; what was open before stays dead.
+    vanish.send_replace(false);
+    let begun = Instant::now();
+    while let Err(error) = store.heartbeat(me).await {
+        assert!(begun.elapsed() < LONG, "{error}");
+    }
+    while let Err(error) = store.renew_leadership(leader).await {
+        assert!(begun.elapsed() < LONG, "{error}");
+    }
+    cut(forwarder).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -209,11 +179,6 @@ async fn ended_sessions() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_plan_under_way() {
-    place::on_postgres(a_plan_under_way_holds_off_the_next_leader).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_claim_under_way() {
-    place::on_postgres(a_claim_under_way_keeps_its_node).await;
+async fn a_vanished_server() {
+    place::on_postgres(signs_of_life_do_not_wait_for_a_server_that_vanished).await;
 }

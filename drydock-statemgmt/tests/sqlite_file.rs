@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use drydock_model::store::{Store, StoreError};
 use drydock_model::task::TaskStatus;
+use sqlx::{Connection, SqliteConnection};
 
 use place::{Place, done, instance, lead, nodes, pipeline, plan, planned};
 
@@ -111,6 +112,36 @@ async fn a_store_in_memory_is_its_own() {
         );
         assert_eq!(other.tree(task).await, Err(StoreError::NotFound));
     }
+}
+
+/// Another process is at a long write.
+async fn a_sign_of_life_that_is_held_up_is_given_up(place: Place) {
+    let store = place.open().await;
+    let leader = lead(&store).await;
+    let me = instance();
+    let mut conn = SqliteConnection::connect(&place.url).await.unwrap();
+    let mut tx = conn.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    sqlx::query("DELETE FROM journal")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    let begun = Instant::now();
+    let beat = store.heartbeat(me).await;
+    assert!(matches!(beat, Err(StoreError::Unavailable(_))), "{beat:?}");
+    let renewed = store.renew_leadership(leader).await;
+    assert!(
+        matches!(renewed, Err(StoreError::Unavailable(_))),
+        "{renewed:?}"
+    );
+    assert!(begun.elapsed() < LONG / 4, "{:?}", begun.elapsed());
+    tx.rollback().await.unwrap();
+    store.heartbeat(me).await.unwrap();
+    assert!(store.renew_leadership(leader).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_held_up_sign_of_life() {
+    place::on_sqlite(a_sign_of_life_that_is_held_up_is_given_up).await;
 }
 
 async fn a_commit_is_on_the_disk(place: Place) {

@@ -50,6 +50,8 @@ CREATE TABLE tasks (
 CREATE INDEX tasks_by_age ON tasks (created, id);
 CREATE INDEX tasks_by_status ON tasks (status, created, id);
 CREATE INDEX tasks_by_action ON tasks (action, created, id);
+CREATE INDEX tasks_by_end ON tasks (updated) WHERE status IN ('complete', 'terminated');
+CREATE INDEX tasks_by_digest ON tasks (digest) WHERE digest IS NOT NULL;
 -- A B-tree entry has a size limit that a reference has not.
 CREATE INDEX tasks_by_design ON tasks (lower(substr(design_ref, 1, 64)), created);
 CREATE INDEX tasks_queue ON tasks (priority DESC, created, id) WHERE status = 'queued';
@@ -86,6 +88,7 @@ CREATE UNIQUE INDEX steps_of_pipeline ON steps (pipeline, ordinal);
 CREATE INDEX steps_of_node ON steps (node, task);
 CREATE INDEX steps_open ON steps (task, stage) WHERE status IN ('pending', 'ready', 'running', 'waiting');
 CREATE INDEX steps_claimable ON steps (status, not_before) WHERE status IN ('ready', 'waiting');
+CREATE INDEX steps_busy ON steps (node) WHERE node IS NOT NULL AND status IN ('ready', 'running', 'waiting');
 CREATE INDEX steps_held ON steps (holder) WHERE holder IS NOT NULL;
 CREATE UNIQUE INDEX steps_by_token ON steps (token) WHERE token IS NOT NULL;
 -- Never two at once on one node, whatever the claim query thinks.
@@ -107,11 +110,12 @@ CREATE TABLE leadership (
 
 INSERT INTO leadership (hill, instance, epoch, pinged) VALUES (1, NULL, 0, NULL);
 
+-- No foreign keys: the journal stays when tasks are deleted.
 CREATE TABLE journal (
     seq         INTEGER PRIMARY KEY AUTOINCREMENT,
     id          blob NOT NULL UNIQUE,
-    task        blob NOT NULL REFERENCES tasks (id),
-    step        blob NOT NULL REFERENCES steps (id),
+    task        blob NOT NULL,
+    step        blob NOT NULL,
     node        text,
     attempt     integer NOT NULL,
     instance    blob NOT NULL,
@@ -126,6 +130,7 @@ CREATE TABLE journal (
 
 CREATE INDEX journal_of_step ON journal (step, seq);
 CREATE INDEX journal_of_task ON journal (task, seq);
+CREATE INDEX journal_of_node ON journal (node, seq) WHERE node IS NOT NULL;
 
 CREATE TABLE boot_contexts (
     node        text PRIMARY KEY NOT NULL,
@@ -145,3 +150,4 @@ CREATE TABLE boot_entries (
 );
 
 CREATE UNIQUE INDEX boot_entries_of_node ON boot_entries (node, ordinal);
+CREATE INDEX boot_contexts_of_task ON boot_contexts (task);

@@ -1,5 +1,8 @@
 //! `cargo xtask bench`: measurements of the release build. The last line of each is JSON.
 
+mod design;
+mod site;
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
@@ -18,9 +21,12 @@ pub(crate) struct Arguments {
     /// The site design to work on, where a benchmark takes one; the bundled example by default
     #[arg(long)]
     design: Option<PathBuf>,
-    /// How often
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    runs: u32,
+    /// How often; as the benchmark has it by default
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: Option<u32>,
+    /// How many nodes the site has, where a benchmark makes one
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    nodes: u32,
 }
 
 struct Benchmark {
@@ -30,11 +36,21 @@ struct Benchmark {
 }
 
 /// Every benchmark there is.
-const BENCHMARKS: [Benchmark; 1] = [Benchmark {
-    name: "demo",
-    about: "a whole deployment on simulators without their delays: seconds from start to exit",
-    run: demo,
-}];
+const BENCHMARKS: [Benchmark; 2] = [
+    Benchmark {
+        name: "demo",
+        about: "a whole deployment on simulators without their delays: seconds from start to exit",
+        run: demo,
+    },
+    Benchmark {
+        name: "design",
+        about: "a site of --nodes nodes read, compiled and judged: milliseconds of each, and memory",
+        run: design::run,
+    },
+];
+
+/// How often the demo runs.
+const DEMO_RUNS: u32 = 5;
 
 /// Runs one benchmark and prints its result as one line of JSON, or lists them all.
 ///
@@ -66,9 +82,10 @@ fn demo(repository: &Repository, arguments: &Arguments) -> Result<Value> {
             .cargo()
             .args(["build", "--release", "--bin", "drydock"]),
     )?;
+    let runs = arguments.runs.unwrap_or(DEMO_RUNS);
     let mut seconds = Vec::new();
     let mut last = Value::Null;
-    for run in 1..=arguments.runs {
+    for run in 1..=runs {
         let mut drydock = Command::new(repository.target().join("release/drydock"));
         drydock
             .arg("demo")
@@ -78,11 +95,7 @@ fn demo(repository: &Repository, arguments: &Arguments) -> Result<Value> {
         let printed = command::output(&mut drydock)?;
         seconds.push(begin.elapsed().as_secs_f64());
         last = demo_result(&printed)?;
-        eprintln!(
-            "run {run} of {}: {:.3} s",
-            arguments.runs,
-            seconds[seconds.len() - 1]
-        );
+        eprintln!("run {run} of {runs}: {:.3} s", seconds[seconds.len() - 1]);
     }
     Ok(json!({
         "benchmark": "demo",
@@ -105,6 +118,7 @@ fn demo_result(printed: &str) -> Result<Value> {
     Ok(result)
 }
 
+/// The middle one; of an even number the mean of the middle two.
 fn median(seconds: &[f64]) -> f64 {
     let mut sorted = seconds.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! The chores of this repository: `cargo xtask test`, `tidy`, `layers`, `genconfig`, `bench`.
+//! The chores of this repository: `cargo xtask test`, `tidy`, `layers`, `genconfig`, `rules`, `bench`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -10,6 +10,7 @@ mod layers;
 mod packages;
 mod postgres;
 mod repository;
+mod rules;
 mod stages;
 mod test;
 mod tidy;
@@ -37,6 +38,8 @@ enum Chore {
     Layers,
     /// Writes the sample configuration from the settings' types
     Genconfig(genconfig::Arguments),
+    /// Writes the pages of the rules from their registry
+    Rules(rules::Arguments),
     /// Measures the release build; `bench list` shows what there is
     Bench(bench::Arguments),
 }
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy::run(&repository),
         Chore::Layers => layers::run(&repository),
         Chore::Genconfig(arguments) => genconfig::run(&repository, &arguments),
+        Chore::Rules(arguments) => rules::run(&repository, &arguments),
         Chore::Bench(arguments) => bench::run(&repository, &arguments),
     });
     match done {

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::postgres::Cluster;
 use crate::repository::Repository;
 use crate::stages::Stages;
-use crate::{command, genconfig, interrupt, layers, packages, tidy};
+use crate::{command, genconfig, interrupt, layers, packages, rules, tidy};
 
 /// Where the tests find PostgreSQL: the URL of a database whose user may make others.
 pub(crate) const POSTGRES: &str = "DRYDOCK_TEST_POSTGRES";
@@ -42,6 +42,9 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     stages.run("layers", || layers::run(repository));
     stages.run("genconfig", || {
         genconfig::run(repository, &genconfig::Arguments { check: true })
+    });
+    stages.run("rules", || {
+        rules::run(repository, &rules::Arguments { check: true })
     });
     let installed = stages.run("packages", packages::install_missing);
     // Tests that cannot reach PostgreSQL would only say so once more.

@@ -64,7 +64,7 @@ pub(super) async fn validate(
         Err(DesignError::Reference(text) | DesignError::Unavailable(text)) => {
             Ok(answer(&[unreachable(text)], &state))
         }
-        Err(error @ DesignError::Store(_)) => Err(error.into()),
+        Err(error @ (DesignError::Store(_) | DesignError::Defect(_))) => Err(error.into()),
     }
 }
 

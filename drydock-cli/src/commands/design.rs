@@ -220,6 +220,8 @@ fn primary_address(node: &Value) -> String {
 async fn validate(client: &Client, source: &str, all: bool, output: Output) -> Result<Exit> {
     match source::open(source).await? {
         Named::Uploaded(id) => {
+            // A design that is not there is no invalid one.
+            client.get(&format!("/designs/{id}/parts")).await?;
             let body = json!({ "href": format!("design:{id}") });
             let (status, answer) = client
                 .ask(

@@ -9,12 +9,15 @@ use serde_json::{Value, json};
 use crate::args::{Output, TaskCommand, TaskCreateArgs, WaitArgs};
 use crate::client::Client;
 use crate::commands::design;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, is_passing};
 use crate::print;
 use crate::source::{self, Named};
 
 /// How often a waiting client asks.
 const ASK_EVERY: Duration = Duration::from_millis(250);
+
+/// How long a waiting client puts up with a server that does not answer.
+const SILENCE: Duration = Duration::from_secs(120);
 
 /// Runs it.
 pub async fn run(client: &Client, command: TaskCommand) -> Result<Exit> {
@@ -28,8 +31,9 @@ pub async fn run(client: &Client, command: TaskCommand) -> Result<Exit> {
             print::value(output, &tasks, list_for_people)?;
             Ok(Exit::Done)
         }
-        TaskCommand::Show { id, wait } => finish(client, &id, &wait).await,
+        TaskCommand::Show { id, wait } => finish(client, &id.to_string(), &wait).await,
         TaskCommand::Terminate { id, wait } => {
+            let id = id.to_string();
             client
                 .post(&format!("/tasks/{id}/terminate"), &json!({}))
                 .await?;
@@ -47,12 +51,13 @@ async fn create(client: &Client, args: TaskCreateArgs) -> Result<Exit> {
     } else {
         args.design.clone()
     };
-    let filter = filter(&args);
+    let mut filter = filter(&args);
     if args.action == "destroy_nodes" && !args.yes && !args.dry_run {
-        confirm(client, &design_ref, filter.as_ref()).await?;
+        // What was agreed to is what is sent, whatever the design comes to select by then.
+        filter = Some(confirm(client, &design_ref, filter.as_ref()).await?);
     }
     let task = client
-        .post(
+        .post_once(
             "/tasks",
             &json!({
                 "action": args.action,
@@ -86,8 +91,8 @@ fn filter(args: &TaskCreateArgs) -> Option<Value> {
     }))
 }
 
-/// Asks before machines are wiped. Says how many and which.
-async fn confirm(client: &Client, design_ref: &str, filter: Option<&Value>) -> Result<()> {
+/// Asks before machines are wiped. Says how many and which; the filter of exactly those.
+async fn confirm(client: &Client, design_ref: &str, filter: Option<&Value>) -> Result<Value> {
     let nodes = client
         .post(
             "/nodefilter",
@@ -100,6 +105,12 @@ async fn confirm(client: &Client, design_ref: &str, filter: Option<&Value>) -> R
         .flatten()
         .map(print::text)
         .collect();
+    if names.is_empty() {
+        return Err(Failure::error(
+            Exit::NotFound,
+            "no node is selected; nothing was done",
+        ));
+    }
     let question = format!(
         "destroy_nodes erases {} node(s): {}",
         names.len(),
@@ -119,7 +130,9 @@ async fn confirm(client: &Client, design_ref: &str, filter: Option<&Value>) -> R
     })
     .await??;
     if answer.trim() == names.len().to_string() {
-        Ok(())
+        Ok(
+            json!({ "filter_set_type": "union", "filter_set": [{ "filter_type": "union", "node_names": names }] }),
+        )
     } else {
         Err(Failure::error(Exit::Denied, "nothing was done"))
     }
@@ -128,8 +141,18 @@ async fn confirm(client: &Client, design_ref: &str, filter: Option<&Value>) -> R
 /// Waits if asked to, prints, and says by the exit code how it went.
 async fn finish(client: &Client, id: &str, wait: &WaitArgs) -> Result<Exit> {
     let started = Instant::now();
+    let mut answered = Instant::now();
     loop {
-        let task = client.get(&format!("/tasks/{id}")).await?;
+        let task = match client.get(&format!("/tasks/{id}")).await {
+            Ok(task) => task,
+            // A server that is restarted does not end the task, so it does not end the waiting either.
+            Err(error) if wait.wait && is_passing(&error) && answered.elapsed() < SILENCE => {
+                tokio::time::sleep(ASK_EVERY).await;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        answered = Instant::now();
         let ended = matches!(task["status"].as_str(), Some("complete" | "terminated"));
         if ended || !wait.wait {
             let shown = match wait.output {

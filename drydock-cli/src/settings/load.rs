@@ -42,17 +42,18 @@ impl Overlay {
     }
 
     fn from_environment() -> Vec<Self> {
-        let mut found: Vec<_> = std::env::vars()
+        let mut found: Vec<_> = std::env::vars_os()
             .filter_map(|(name, text)| {
-                let path = name
-                    .strip_prefix(PREFIX)?
-                    .split("__")
-                    .map(str::to_ascii_lowercase)
-                    .collect();
+                let (name, text) = (name.to_str()?, text.to_str()?);
+                let path = name.strip_prefix(PREFIX)?;
+                // A template that left a variable empty must not take a limit away; `--set key=` can.
+                if text.trim().is_empty() {
+                    return None;
+                }
                 Some(Overlay {
                     origin: format!("environment variable {name}"),
-                    path,
-                    text,
+                    path: path.split("__").map(str::to_ascii_lowercase).collect(),
+                    text: text.to_owned(),
                 })
             })
             .collect();
@@ -102,6 +103,7 @@ impl Settings {
         if let Some(key) = &self.drivers.maas.api_key {
             value["drivers"]["maas"]["api_key"] = key.expose_secret().into();
         }
+        value["database"]["url"] = self.database.url.written().expose_secret().into();
         let mut tree = read(&value.to_string(), "settings")?;
         lay_over(&mut tree, overlays)?;
         tree.read::<Settings>()

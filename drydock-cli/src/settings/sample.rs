@@ -22,7 +22,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "database.url",
-        "sqlite://FILE, or postgres://USER:PASSWORD@HOST/DATABASE for several servers",
+        "sqlite://FILE, or postgres://USER:PASSWORD@HOST/DATABASE for several servers; or env:NAME, or file:PATH",
     ),
     ("database.pool_size", "connections to the database"),
     (

@@ -154,6 +154,26 @@ fn sigterm_hands_over_at_once() {
     assert_eq!(server.terminate(), Some(0));
 }
 
+#[test]
+fn a_waiting_client_outlives_its_server() {
+    let mut site = Site::new(SITE, SCALE, None);
+    let server = site.serve(&[]);
+    let design = site.upload();
+    let prepare = site.begin("prepare_nodes", &design);
+    let mut client = site.client_beside(&["task", "show", &prepare, "--wait", "--timeout", "110"]);
+    site.until_called("power_on", is_bmc("power_on"));
+    server.kill();
+    let server = site.serve(&[]);
+    let code = until("the client", || client.ended());
+    assert_eq!(code, 0, "{}", client.output());
+    assert!(
+        client.output().contains("complete, success"),
+        "{}",
+        client.output()
+    );
+    assert_eq!(server.terminate(), Some(0));
+}
+
 /// A database of this test's own on the server that the test run has started.
 struct TestDatabase {
     base: String,

@@ -161,3 +161,14 @@ fn a_machine_that_never_calls_back_fails_when_the_deadline_passes() {
         "{said}"
     );
 }
+
+#[test]
+fn a_database_that_is_in_use_is_not_played_with() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = format!("sqlite://{}", folder.path().join("real.db").display());
+    let (code, _, said) = demo(&["--database", &database]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, _, said) = demo(&["--database", &database]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("works on an empty database only"), "{said}");
+}

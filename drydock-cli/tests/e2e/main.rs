@@ -2,6 +2,7 @@
 
 mod crash;
 mod demo;
+mod ipmitool;
 mod processes;
 mod refusals;
 mod server;

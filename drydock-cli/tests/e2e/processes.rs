@@ -167,6 +167,16 @@ impl Site {
         }
     }
 
+    /// The port of the simulated controllers: 623 unless the settings made for the server say otherwise.
+    pub fn bmc_port(&self) -> u16 {
+        let config =
+            std::fs::read_to_string(self.folder.path().join("drydock.yaml")).expect("settings");
+        let line = config
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("port: ").map(str::to_owned));
+        line.map_or(623, |port| port.parse().expect("a port"))
+    }
+
     /// A server of this site; `settings` as `--set` takes them.
     pub fn serve(&mut self, settings: &[&str]) -> Process {
         let listen = self.url.trim_start_matches("http://").to_owned();
@@ -232,6 +242,13 @@ impl Site {
     /// A client command against this site's server.
     pub fn client(&self, arguments: &[&str]) -> Output {
         run(["--url", &self.url].iter().chain(arguments))
+    }
+
+    /// A client command in the background.
+    pub fn client_beside(&self, arguments: &[&str]) -> Process {
+        let mut command = drydock();
+        command.args(["--url", &self.url]).args(arguments);
+        Process::start(command, self.folder.path().join("client.log"))
     }
 
     /// Uploads the design; its reference.

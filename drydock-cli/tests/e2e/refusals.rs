@@ -174,3 +174,25 @@ fn nodes_are_not_wiped_without_being_asked() {
     let output = site.client(&["task", "list", "-o", "json"]);
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "[]");
 }
+
+#[test]
+fn a_variable_left_empty_changes_no_setting() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = format!(
+        "database.url=sqlite://{}",
+        folder.path().join("x.db").display()
+    );
+    let mut command = crate::processes::drydock();
+    command.args(["serve", "--set", &database, "--set", "engine.workers=0"]);
+    // Taken for a value, it would be refused before the workers are looked at.
+    command
+        .env("DRYDOCK__API__LISTEN", "")
+        .env("DRYDOCK__DRIVERS__ALLOW_NETWORKS", " ");
+    let output = command.output().expect("the binary runs");
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(
+        said(&output).contains("engine.workers is 0"),
+        "{}",
+        said(&output)
+    );
+}

@@ -268,3 +268,106 @@ fn a_terminated_task_begins_nothing_more() {
     let task: Value = serde_json::from_slice(&output.stdout).expect("a task");
     assert_eq!(task["status"], "terminated", "{task:#}");
 }
+
+#[test]
+fn a_dry_run_on_bare_machines_goes_as_far_as_it_can_see() {
+    let mut site = Site::new("lab.yaml", "0", None);
+    let _server = site.serve(&[]);
+    let design = site.upload();
+    let output = site.client(&[
+        "task",
+        "create",
+        "-a",
+        "prepare_nodes",
+        "-d",
+        &design,
+        "--dry-run",
+        "--wait",
+        "-o",
+        "json",
+    ]);
+    let task: Value = serde_json::from_slice(&output.stdout).expect("a task");
+    assert_eq!(task["result"]["status"], "success", "{task:#}");
+    let text = task.to_string();
+    assert!(
+        text.contains("would power_off") && text.contains("would do configure_hardware"),
+        "{task:#}"
+    );
+    assert!(
+        site.told("power_off").is_empty() && site.told("set_boot").is_empty(),
+        "{:#?}",
+        site.calls()
+    );
+}
+
+#[test]
+fn what_a_boot_action_failed_at_is_no_success_the_second_time() {
+    let mut site = Site::new(
+        "lab.yaml",
+        "0",
+        Some(r#"{"machines": {"control": {"boot_action_fails": true}}}"#),
+    );
+    let _server = site.serve(&[]);
+    let design = site.upload();
+    for action in ["prepare_site", "prepare_nodes"] {
+        site.succeed(action, &design);
+    }
+    for round in 1..=2 {
+        let (code, task) = site.end(&site.begin("deploy_nodes", &design));
+        assert_eq!(code, Some(1), "round {round}: {task:#}");
+        assert_eq!(names(&task, "failures"), ["control"], "round {round}");
+    }
+    assert_eq!(site.asked("deploy").len(), 4, "nothing is deployed twice");
+}
+
+#[test]
+fn no_secret_is_in_a_log_or_an_answer() {
+    let mut site = Site::new(
+        "lab.yaml",
+        "0",
+        Some(r#"{"machines": {"worker1": {"bmc_wrong_password": true}}}"#),
+    );
+    let server = site.serve(&["log.level=trace"]);
+    let design = site.upload();
+    for action in [
+        "verify_site",
+        "prepare_site",
+        "verify_nodes",
+        "prepare_nodes",
+        "deploy_nodes",
+    ] {
+        let id = site.begin(action, &design);
+        site.end(&id);
+    }
+    let mut answers = vec![server.output()];
+    let everything: [&[&str]; 4] = [
+        &["task", "list", "--all", "-o", "json"],
+        &["design", "show", &design, "-o", "json"],
+        &["design", "show", &design, "--compiled", "-o", "json"],
+        &["node", "list", "-o", "json"],
+    ];
+    answers.extend(
+        everything
+            .map(|arguments| String::from_utf8_lossy(&site.client(arguments).stdout).into_owned()),
+    );
+    assert!(
+        answers.iter().all(|answer| answer.len() > 100),
+        "there is something to look at"
+    );
+    let config =
+        std::fs::read_to_string(site.folder.path().join("drydock.yaml")).expect("settings");
+    let key = config
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("api_key: "))
+        .expect("a key");
+    let token = key.rsplit(':').next().expect("a secret").trim_matches('"');
+    for answer in &answers {
+        for secret in ["correct-horse", token] {
+            assert!(
+                !answer.contains(secret),
+                "{}",
+                &answer[answer.find(secret).unwrap_or(0).saturating_sub(300)..][..400]
+            );
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use drydock_model::design::Kind;
-use drydock_model::effective::{Asset, PipelineSegment};
+use drydock_model::effective::{Asset, AssetKind, PipelineSegment};
 use drydock_model::finding::Level;
 
 use super::{Rule, Site, from_compilation};
@@ -15,6 +15,9 @@ pub(crate) static FILTER: Rule = Rule {
     code: "DD5113",
     name: "Boot Action Node Filter",
     level: Level::Error,
+    what: "The node filter of a boot action names a criterion (error) and selects some node (warning).",
+    why: "A filter without a criterion could mean the whole site by accident; one that selects nothing does nothing.",
+    fix: "Name a criterion that nodes meet, or leave node_filter out to mean every node.",
     run: from_compilation,
 };
 
@@ -24,6 +27,9 @@ pub(crate) static TEMPLATE: Rule = Rule {
     code: "DD5114",
     name: "Boot Action Templates",
     level: Level::Error,
+    what: "Templates of boot actions parse, and name only the variables node and action.",
+    why: "A fault shows when the machine first boots, which is too late.",
+    fix: "Correct the template, or its pipeline.",
     run: templates,
 };
 
@@ -100,4 +106,98 @@ fn decode(bytes: &[u8]) -> Result<Vec<u8>, String> {
     base64::engine::general_purpose::STANDARD
         .decode(compact)
         .map_err(|error| format!("this is not base64: {error}"))
+}
+
+/// Each node has a boot action.
+pub(crate) static DEFINED: Rule = Rule {
+    id: "boot/definition",
+    code: "DD4001",
+    name: "Bootaction Definition",
+    level: Level::Warning,
+    what: "Each node is a target of some boot action.",
+    why: "A node without one is an operating system with nothing on it, and does not report that it came up.",
+    fix: "Widen the node filter of a boot action, or leave it out to mean every node.",
+    run: defined,
+};
+
+/// Package lists list packages, with versions that Debian knows.
+pub(crate) static PACKAGES: Rule = Rule {
+    id: "boot/packages",
+    code: "DD4002",
+    name: "Bootaction pkg_list Validation",
+    level: Level::Error,
+    what: "A pkg_list asset has packages or a location, and its versions have the form of Debian: [epoch:]version[-revision]; nothing means any version.",
+    why: "The installation of the packages fails when the machine first boots.",
+    fix: "Write package: version as apt shows it, or package with nothing behind it.",
+    run: packages,
+};
+
+fn defined(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for node in site.nodes().filter(|node| node.boot_actions.is_empty()) {
+        let message = format!("BaremetalNode {} is a target of no boot action", node.name);
+        let advice = "widen the filter of one, so that it does what each node needs at its end";
+        report.add(rule, message, advice, site.of_node(node, &[]));
+    }
+}
+
+fn packages(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for action in &site.compiled.design.boot_actions {
+        let lists = action.assets.iter().enumerate();
+        for (number, asset) in lists.filter(|(_, asset)| asset.kind == AssetKind::PkgList) {
+            let number = number.to_string();
+            let path = ["assets", number.as_str(), "data"];
+            if asset.packages.is_empty() && asset.location.is_none() {
+                let message = format!("BootAction {}: a pkg_list lists no package", action.name);
+                let place = site.of(Kind::BootAction, &action.name, &path);
+                report.add(rule, message, "add packages, or set location", place);
+            }
+            for (package, version) in &asset.packages {
+                let Some(version) = version.as_deref().filter(|version| !is_version(version))
+                else {
+                    continue;
+                };
+                let message = format!(
+                    "BootAction {}: {version:?} is not a version of package {package}",
+                    action.name
+                );
+                let path = [path.as_slice(), &[package.as_str()]].concat();
+                let place = site.of(Kind::BootAction, &action.name, &path);
+                let advice = "write [epoch:]version[-revision] without an operator, or nothing for any version";
+                report.add(rule, message, advice, place);
+            }
+        }
+    }
+}
+
+/// Debian policy, section 5.6.12: `[epoch:]upstream_version[-debian_revision]`. No text means any version.
+fn is_version(text: &str) -> bool {
+    let (epoch, rest) = text.split_once(':').unwrap_or(("0", text));
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".+~-".contains(c);
+    text.is_empty()
+        || (!epoch.is_empty()
+            && epoch.chars().all(|c| c.is_ascii_digit())
+            && !rest.is_empty()
+            && rest.chars().all(plain)
+            && !rest.ends_with('-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_version;
+
+    #[test]
+    fn versions_are_debians() {
+        for good in [
+            "",
+            "1.2",
+            "1:2.3-4ubuntu1~20.04.1",
+            "5.4.0-1ubuntu1",
+            "2.0+dfsg",
+        ] {
+            assert!(is_version(good), "{good}");
+        }
+        for bad in [">=1.2", "=1", "1.2-", ":1", "x:1", "1 2", "1:"] {
+            assert!(!is_version(bad), "{bad}");
+        }
+    }
 }

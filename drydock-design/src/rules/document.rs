@@ -11,6 +11,9 @@ pub(crate) static UNIQUE: Rule = Rule {
     code: "DD5007",
     name: "Document Uniqueness",
     level: Level::Error,
+    what: "No two documents have the same kind and name.",
+    why: "Only the first counts; whatever the second says would silently be lost.",
+    fix: "Remove or rename one of the two.",
     run: from_compilation,
 };
 
@@ -20,6 +23,9 @@ pub(crate) static ONE_REGION: Rule = Rule {
     code: "DD5008",
     name: "Single Region",
     level: Level::Error,
+    what: "There is one Region.",
+    why: "The SSH keys and repositories of a second Region would silently be lost.",
+    fix: "Put the keys and repositories of both into one Region.",
     run: from_compilation,
 };
 
@@ -29,6 +35,9 @@ pub(crate) static UNREAD: Rule = Rule {
     code: "DD5009",
     name: "Unread Keys",
     level: Level::Warning,
+    what: "Nothing stands in a document that Drydock does not read, in those places where the published schema allows any key.",
+    why: "A misspelt key is passed over, and what it says never reaches the machine.",
+    fix: "Correct the key's spelling, or remove it.",
     run: unread,
 };
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use drydock_model::effective::Node;
 use drydock_model::finding::Level;
+use drydock_model::tree::nearest;
 
 use super::network::is_noconfig;
 use super::{Rule, Site};
@@ -15,6 +16,9 @@ pub(crate) static NAME: Rule = Rule {
     code: "DD3003",
     name: "Hostname Validity",
     level: Level::Error,
+    what: "The name of a node with its domain is a DNS name: letters, digits and hyphens, 63 characters between dots, 255 in all, no double underscore (RFC 1035, RFC 1123).",
+    why: "The provisioner refuses other names, and so do name servers.",
+    fix: "Rename the node, or correct dns.domain of its primary network.",
     run: name,
 };
 
@@ -24,6 +28,9 @@ pub(crate) static PRIMARY_NETWORK: Rule = Rule {
     code: "DD5107",
     name: "Primary Network Address",
     level: Level::Error,
+    what: "A node has an address on its primary network.",
+    why: "The default route and the host name come from that network.",
+    fix: "Add the network to addressing, or name another primary_network.",
     run: primary_network,
 };
 
@@ -33,6 +40,9 @@ pub(crate) static UNCARRIED: Rule = Rule {
     code: "DD5108",
     name: "Address Use",
     level: Level::Warning,
+    what: "Some interface of a node carries each network that it has an address on, the out-of-band network apart.",
+    why: "The address is never set up.",
+    fix: "Add the network to an interface, or remove the address.",
     run: uncarried,
 };
 
@@ -42,6 +52,9 @@ pub(crate) static SLAVES: Rule = Rule {
     code: "DD5109",
     name: "Interface Slave Use",
     level: Level::Error,
+    what: "A device is the slave of one interface, those apart that are for provisioning only (label noconfig).",
+    why: "A port cannot be in two bonds.",
+    fix: "Take it out of one, or label the interface that is for provisioning only noconfig.",
     run: slaves,
 };
 
@@ -51,6 +64,9 @@ pub(crate) static BOOT_MAC: Rule = Rule {
     code: "DD5110",
     name: "Duplicated Boot MAC",
     level: Level::Error,
+    what: "A boot MAC address belongs to one node.",
+    why: "The provisioner would take two nodes for one machine.",
+    fix: "Write the MAC address of each node's own boot interface.",
     run: boot_mac,
 };
 
@@ -181,5 +197,48 @@ fn boot_mac(rule: &Rule, site: &Site<'_>, report: &mut Report) {
             "write the MAC address of each node's own boot interface",
             (documents, location),
         );
+    }
+}
+
+/// A slave goes by an alias, where the hardware profile has any.
+pub(crate) static SLAVE_ALIAS: Rule = Rule {
+    id: "host/slave-alias",
+    code: "DD5116",
+    name: "Interface Slave Aliases",
+    level: Level::Warning,
+    what: "Each slave of an interface is an alias of the node's hardware profile, where that profile defines aliases.",
+    why: "What is no alias is taken for a kernel name, which changes with firmware and kernel; often it is a misspelt alias.",
+    fix: "Add the alias to device_aliases of the hardware profile, or correct the slave.",
+    run: slave_alias,
+};
+
+fn slave_alias(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for node in site.nodes() {
+        let Some(hardware) = node
+            .hardware
+            .as_ref()
+            .filter(|hardware| !hardware.aliases.is_empty())
+        else {
+            continue;
+        };
+        for interface in &node.interfaces {
+            for slave in interface
+                .slaves
+                .iter()
+                .filter(|slave| slave.alias.is_none())
+            {
+                let message = format!(
+                    "the slave {} of interface {} is no alias of HardwareProfile {}",
+                    slave.name, interface.name, hardware.name
+                );
+                let aliases = hardware.aliases.keys().map(String::as_str);
+                let advice = match nearest(&slave.name, aliases) {
+                    Some(near) => format!("did you mean {near}? Otherwise define the alias"),
+                    None => "define the alias, or correct the slave".into(),
+                };
+                let path = ["interfaces", &interface.name, "slaves", &slave.name];
+                report.add(rule, message, advice, site.of_node(node, &path));
+            }
+        }
     }
 }

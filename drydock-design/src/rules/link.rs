@@ -4,6 +4,7 @@ use drydock_model::design::Kind;
 use drydock_model::effective::BondMode;
 use drydock_model::finding::Level;
 
+use super::network::is_noconfig;
 use super::{Rule, Site};
 use crate::report::Report;
 
@@ -13,6 +14,9 @@ pub(crate) static BOND: Rule = Rule {
     code: "DD1006",
     name: "Network Bond Rationality",
     level: Level::Error,
+    what: "The options of a link's bonding fit its mode, delays are not shorter than the monitoring interval, and an interface of several slaves has a link with bonding.",
+    why: "The provisioner refuses such a bond, or its options have no effect.",
+    fix: "Remove the option, or choose the mode it is for; 802.3ad takes them all.",
     run: bond,
 };
 
@@ -22,6 +26,9 @@ pub(crate) static MTU: Rule = Rule {
     code: "DD2003",
     name: "MTU Rationality",
     level: Level::Error,
+    what: "MTUs lie in 1280 to 65536, and that of a network is not above that of its link.",
+    why: "IPv6 needs 1280; larger frames than the link takes are dropped.",
+    fix: "Use 1500 (standard) or 9000 to 9100 (jumbo), and raise the link's MTU with the network's.",
     run: mtu,
 };
 
@@ -31,6 +38,9 @@ pub(crate) static TRUNKING: Rule = Rule {
     code: "DD2004",
     name: "Network Trunking Rationality",
     level: Level::Error,
+    what: "A link with several networks has trunking, and one without has an untagged default network.",
+    why: "Without tags only one network can use the link.",
+    fix: "Set trunking.mode to 802.1q, or allow one network and make it the default.",
     run: trunking,
 };
 
@@ -212,6 +222,42 @@ fn trunking(rule: &Rule, site: &Site<'_>, report: &mut Report) {
                     );
                 }
             }
+        }
+    }
+}
+
+/// A bond has more than one slave.
+pub(crate) static BOND_SLAVES: Rule = Rule {
+    id: "host/bond-slaves",
+    code: "DD5117",
+    name: "Bond Slaves",
+    level: Level::Warning,
+    what: "An interface on a link with bonding has two slaves at least, those apart that are for provisioning only (label noconfig).",
+    why: "A bond of one port survives the loss of no port; often the second is missing by mistake.",
+    fix: "Add the second slave, or use a link without bonding.",
+    run: bond_slaves,
+};
+
+fn bond_slaves(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for node in site.nodes() {
+        for interface in &node.interfaces {
+            let bonded = site
+                .links
+                .get(interface.link.as_str())
+                .is_some_and(|link| link.bonding.mode != BondMode::Disabled);
+            let slaves = interface.slaves.len();
+            if !bonded || slaves > 1 || is_noconfig(site, interface) {
+                continue;
+            }
+            let message = format!(
+                "interface {} is a bond on NetworkLink {}, with {}",
+                interface.name,
+                interface.link,
+                if slaves == 1 { "one slave" } else { "no slave" }
+            );
+            let advice = "name all its slaves, or use a link without bonding";
+            let place = site.of_node(node, &["interfaces", &interface.name, "slaves"]);
+            report.add(rule, message, advice, place);
         }
     }
 }

@@ -16,6 +16,9 @@ pub(crate) static ALLOWED: Rule = Rule {
     code: "DD1007",
     name: "Allowed Network Check",
     level: Level::Error,
+    what: "A network is allowed on one link only, and an interface carries only networks that its link allows.",
+    why: "A network that crosses two links has no one way; one that the link does not carry gets no traffic.",
+    fix: "Add the network to allowed_networks of the one link it is on, or take it off the interface.",
     run: allowed,
 };
 
@@ -25,6 +28,9 @@ pub(crate) static LOCALITY: Rule = Rule {
     code: "DD2002",
     name: "IP Locality Check",
     level: Level::Error,
+    what: "The address of a node and the gateway of a route lie in their network.",
+    why: "The machine could not be reached under the address, nor reach the gateway.",
+    fix: "Choose an address of the network.",
     run: locality,
 };
 
@@ -34,6 +40,9 @@ pub(crate) static DUPLICATE_ADDRESS: Rule = Rule {
     code: "DD2005",
     name: "Duplicated IP Check",
     level: Level::Error,
+    what: "An address is used once.",
+    why: "Two machines with one address disturb each other, and which of them answers changes.",
+    fix: "Give each node an address of its own.",
     run: duplicate_address,
 };
 
@@ -43,6 +52,9 @@ pub(crate) static CIDR: Rule = Rule {
     code: "DD2006",
     name: "CIDR Validity",
     level: Level::Error,
+    what: "The CIDR of a network has no host bits.",
+    why: "It may be a slip in the address or in the prefix length, and provisioners refuse it.",
+    fix: "Write the CIDR that the message gives, or correct the prefix length.",
     run: cidr,
 };
 
@@ -52,6 +64,9 @@ pub(crate) static VLAN: Rule = Rule {
     code: "DD5101",
     name: "VLAN Validity",
     level: Level::Error,
+    what: "VLAN ids lie in 1 to 4094 (0 and absent mean untagged); on one link each is used once, and one network at most is untagged.",
+    why: "Frames of the two networks could not be told apart.",
+    fix: "Give each network of a link a VLAN of its own.",
     run: vlan,
 };
 
@@ -61,6 +76,9 @@ pub(crate) static UNLINKED: Rule = Rule {
     code: "DD5102",
     name: "Network Link Presence",
     level: Level::Warning,
+    what: "Each network is allowed on some link.",
+    why: "No interface can carry it.",
+    fix: "Add it to allowed_networks of its NetworkLink, or remove it.",
     run: unlinked,
 };
 

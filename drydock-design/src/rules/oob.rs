@@ -2,6 +2,7 @@
 
 use drydock_model::effective::Node;
 use drydock_model::finding::Level;
+use drydock_model::tree::is_secret_key;
 
 use super::{Rule, Site};
 use crate::report::Report;
@@ -12,6 +13,9 @@ pub(crate) static IPMI: Rule = Rule {
     code: "DD4001",
     name: "Valid IPMI Configuration",
     level: Level::Error,
+    what: "A node of type ipmi has a network, an account, a credential and an address for its controller.",
+    why: "Without them its power cannot be controlled, and nothing can be deployed.",
+    fix: "Set oob.network, oob.account and oob.credential, and write the controller's address under addressing.",
     run: ipmi,
 };
 
@@ -21,6 +25,9 @@ pub(crate) static ADDRESS: Rule = Rule {
     code: "DD5112",
     name: "Out-of-band Address",
     level: Level::Error,
+    what: "A node of any other type that names an out-of-band network has a static address on it.",
+    why: "The controller could not be found.",
+    fix: "Write the controller's address under addressing.",
     run: address,
 };
 
@@ -76,4 +83,124 @@ fn no_address(rule: &Rule, site: &Site<'_>, node: &Node, report: &mut Report) {
 fn is_empty(secret: &secrecy::SecretString) -> bool {
     use secrecy::ExposeSecret;
     secret.expose_secret().is_empty()
+}
+
+/// libvirt has a URI that its driver can use, and a boot MAC.
+pub(crate) static LIBVIRT: Rule = Rule {
+    id: "oob/libvirt",
+    code: "DD4002",
+    name: "Valid Libvirt Configuration",
+    level: Level::Error,
+    what: "A node of type libvirt has oob.libvirt_uri with the scheme qemu+ssh, and metadata.boot_mac.",
+    why: "Without the URI the virtual machine cannot be found, and without the MAC address the provisioner cannot tell which machine boots.",
+    fix: "Set oob.libvirt_uri to qemu+ssh://USER@HOST/system, and metadata.boot_mac to the MAC address of the boot interface.",
+    run: libvirt,
+};
+
+/// Some driver serves the type.
+pub(crate) static TYPE: Rule = Rule {
+    id: "oob/type",
+    code: "DD5118",
+    name: "Out-of-band Type",
+    level: Level::Warning,
+    what: "Each node has an out-of-band type that an enabled driver serves. Where it is not known which drivers are enabled, any of ipmi, redfish, libvirt and manual will do.",
+    why: "Nothing can turn such a node on or off, so every task on it fails.",
+    fix: "Correct oob.type, or enable a driver for it.",
+    run: kind,
+};
+
+/// Secrets stand elsewhere.
+pub(crate) static CLEAR_SECRET: Rule = Rule {
+    id: "oob/clear-secret",
+    code: "DD5119",
+    name: "Clear Secrets",
+    level: Level::Info,
+    what: "Passwords among the out-of-band parameters are references: env:NAME or file:PATH.",
+    why: "Who may read the design, its repository or a backup of either can control the machines.",
+    fix: "Write env:NAME or file:PATH, and give the server the variable or the file.",
+    run: clear_secret,
+};
+
+/// The types that there are drivers for, here or elsewhere.
+const TYPES: [&str; 4] = ["ipmi", "redfish", "libvirt", "manual"];
+
+/// RFC 3986, section 3.1: case does not count in a scheme.
+const LIBVIRT_SCHEME: &str = "qemu+ssh";
+
+fn libvirt(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for node in site.nodes().filter(|node| node.oob.kind == "libvirt") {
+        match node.oob.params.get("libvirt_uri").map(|uri| uri.trim()) {
+            None | Some("") => {
+                let message = format!("BaremetalNode {}: libvirt needs oob.libvirt_uri", node.name);
+                let advice = "set it to the hypervisor, for instance qemu+ssh://user@host/system";
+                report.add(rule, message, advice, site.of_node(node, &["oob"]));
+            }
+            Some(uri) => {
+                let scheme = uri.split_once("://").map(|(scheme, _)| scheme);
+                if !scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(LIBVIRT_SCHEME)) {
+                    let message =
+                        format!("oob.libvirt_uri does not begin with {LIBVIRT_SCHEME}://");
+                    let advice = "libvirt is reached by SSH only";
+                    let place = site.of_node(node, &["oob", "libvirt_uri"]);
+                    report.add(rule, message, advice, place);
+                }
+            }
+        }
+        if node.boot_mac.is_none() {
+            let message = format!(
+                "BaremetalNode {}: libvirt needs metadata.boot_mac",
+                node.name
+            );
+            let advice = "write the MAC address of the interface that boots";
+            report.add(rule, message, advice, site.of_node(node, &["metadata"]));
+        }
+    }
+}
+
+fn kind(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    let served: Vec<&str> = match &site.options.oob_types {
+        Some(types) => types.iter().map(String::as_str).collect(),
+        None => TYPES.to_vec(),
+    };
+    for node in site.nodes() {
+        let kind = node.oob.kind.as_str();
+        if served.contains(&kind) {
+            continue;
+        }
+        let message = if kind.is_empty() {
+            format!("BaremetalNode {} has no out-of-band type", node.name)
+        } else {
+            format!("no enabled driver serves the out-of-band type {kind:?}")
+        };
+        let advice = format!("served are {}", served.join(", "));
+        let place = site.of_node(node, &["oob", "type"]);
+        report.add(rule, message, advice, place);
+    }
+}
+
+fn clear_secret(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for node in site.nodes() {
+        let credential = node.oob.credential.as_ref().map(|secret| {
+            use secrecy::ExposeSecret;
+            ("credential", secret.expose_secret())
+        });
+        let params = node.oob.params.iter();
+        let params = params
+            .filter(|(key, _)| is_secret_key(key))
+            .map(|(key, value)| (key.as_str(), value.as_str()));
+        for (key, _) in credential
+            .into_iter()
+            .chain(params)
+            .filter(|(_, value)| !is_reference(value))
+        {
+            let message = format!("oob.{key} stands in clear text");
+            let advice = "write env:NAME or file:PATH";
+            report.add(rule, message, advice, site.of_node(node, &["oob", key]));
+        }
+    }
+}
+
+/// Nothing to keep secret counts as a reference.
+fn is_reference(value: &str) -> bool {
+    value.is_empty() || value.starts_with("env:") || value.starts_with("file:")
 }

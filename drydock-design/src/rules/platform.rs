@@ -11,6 +11,9 @@ pub(crate) static HUGEPAGES: Rule = Rule {
     code: "DD1008",
     name: "Hugepages",
     level: Level::Error,
+    what: "The kernel parameters hugepages and hugepagesz stand together.",
+    why: "One without the other reserves memory of a size that nobody chose.",
+    fix: "Set both of them, or neither.",
     run: hugepages,
 };
 
@@ -20,6 +23,9 @@ pub(crate) static REFERENCE: Rule = Rule {
     code: "DD5111",
     name: "Kernel Parameter Reference",
     level: Level::Error,
+    what: "What kernel parameters take from the hardware profile (hardwareprofile:cpuset.NAME, hardwareprofile:hugepages.NAME.size) is there.",
+    why: "The parameter would be left out.",
+    fix: "Define it under cpu_sets or hugepages of the hardware profile, or correct the reference.",
     run: from_compilation,
 };
 
@@ -45,5 +51,67 @@ fn hugepages(rule: &Rule, site: &Site<'_>, report: &mut Report) {
                 site.of_node(node, &["platform", "kernel_params", there]),
             );
         }
+    }
+}
+
+/// The provisioner has the image and the kernel of each node.
+pub(crate) static SELECTION: Rule = Rule {
+    id: "platform/selection",
+    code: "DD3001",
+    name: "Platform Selection",
+    level: Level::Error,
+    what: "The node provisioner offers the image of each node, and the kernel with that image. Where the provisioner was not asked, as in a check without a server, the rule says so and checks nothing; that is an Info only, for it says something of the check and not of the design.",
+    why: "A deployment with an image that is not there fails at its last step, after the disks were wiped.",
+    fix: "Choose one of the images and kernels that the message names, or have the provisioner import the one that is wanted.",
+    run: selection,
+};
+
+fn selection(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    let Some(offered) = &site.options.offered_images else {
+        let platforms = site.nodes().map(|node| &node.platform);
+        if platforms
+            .filter(|platform| platform.image.is_some() || platform.kernel.is_some())
+            .count()
+            > 0
+        {
+            let message = "images and kernels are not checked: no node provisioner was asked";
+            let advice = "validate on a server whose node driver is enabled";
+            report.add_level(rule, Level::Info, message, advice, (Vec::new(), None));
+        }
+        return;
+    };
+    for node in site.nodes() {
+        // Without an image the provisioner takes its own default, and so with kernels.
+        let Some(image) = &node.platform.image else {
+            continue;
+        };
+        let Some(kernels) = offered.get(image) else {
+            let message = format!("the node provisioner does not offer the image {image}");
+            let advice = one_of(offered.keys());
+            let place = site.of_node(node, &["platform", "image"]);
+            report.add(rule, message, advice, place);
+            continue;
+        };
+        if let Some(kernel) = node
+            .platform
+            .kernel
+            .as_ref()
+            .filter(|kernel| !kernels.contains(*kernel))
+        {
+            let message =
+                format!("the node provisioner does not offer the kernel {kernel} with {image}");
+            let advice = one_of(kernels.iter());
+            let place = site.of_node(node, &["platform", "kernel"]);
+            report.add(rule, message, advice, place);
+        }
+    }
+}
+
+fn one_of<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    if names.is_empty() {
+        "the provisioner has none; have it import some".into()
+    } else {
+        format!("choose one of {}", names.join(", "))
     }
 }

@@ -13,6 +13,9 @@ pub(crate) static SHAPE: Rule = Rule {
     code: "DD5103",
     name: "Address Range Validity",
     level: Level::Error,
+    what: "Address ranges lie in their network and do not overlap.",
+    why: "Addresses would be given out that do not belong to the network, or twice.",
+    fix: "Correct start and end.",
     run: shape,
 };
 
@@ -22,6 +25,9 @@ pub(crate) static USE: Rule = Rule {
     code: "DD5104",
     name: "Address Range Use",
     level: Level::Error,
+    what: "No address of a node lies in a dhcp or reserved range, and no gateway in a dhcp range.",
+    why: "DHCP may give the address to another machine.",
+    fix: "Choose an address outside of the range, or move the range.",
     run: use_of,
 };
 
@@ -31,6 +37,9 @@ pub(crate) static STATIC: Rule = Rule {
     code: "DD5105",
     name: "Static Address Range",
     level: Level::Warning,
+    what: "An address lies in the static range, where a network declares one.",
+    why: "Others who read the design take the addresses outside of it for free.",
+    fix: "Widen the range, or choose another address.",
     run: statics,
 };
 
@@ -40,6 +49,9 @@ pub(crate) static DHCP: Rule = Rule {
     code: "DD5106",
     name: "DHCP Address Range",
     level: Level::Error,
+    what: "A network on which a node gets its address by DHCP has a dhcp range.",
+    why: "Nothing would answer the node's request.",
+    fix: "Add a dhcp range to the network, or give the node an address.",
     run: dhcp,
 };
 

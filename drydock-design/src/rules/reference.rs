@@ -10,6 +10,9 @@ pub(crate) static HOST_PROFILE: Rule = Rule {
     code: "DD5001",
     name: "Host Profile Reference",
     level: Level::Error,
+    what: "Each host_profile exists, and no profile inherits from itself by way of others.",
+    why: "A node would come up without everything that the missing profile says.",
+    fix: "Define the profile, correct the name, or take host_profile out of one member of the circle.",
     run: from_compilation,
 };
 
@@ -19,6 +22,9 @@ pub(crate) static HARDWARE_PROFILE: Rule = Rule {
     code: "DD5002",
     name: "Hardware Profile Reference",
     level: Level::Error,
+    what: "Each hardware_profile exists.",
+    why: "Without it, device aliases mean nothing, so disks and ports cannot be found.",
+    fix: "Define the profile, or correct the name.",
     run: from_compilation,
 };
 
@@ -28,6 +34,9 @@ pub(crate) static LINK: Rule = Rule {
     code: "DD5003",
     name: "Network Link Reference",
     level: Level::Error,
+    what: "The device_link of each interface exists.",
+    why: "An interface without its link has no MTU, no bonding and no VLANs.",
+    fix: "Define the NetworkLink, or correct the name.",
     run: from_compilation,
 };
 
@@ -37,6 +46,9 @@ pub(crate) static NETWORK: Rule = Rule {
     code: "DD5004",
     name: "Network Reference",
     level: Level::Error,
+    what: "Each network that a link, a node or a profile names exists.",
+    why: "Addresses and VLANs of a network that does not exist cannot be set up.",
+    fix: "Define the Network, or correct the name.",
     run: from_compilation,
 };
 
@@ -46,6 +58,9 @@ pub(crate) static RACK: Rule = Rule {
     code: "DD5005",
     name: "Rack Reference",
     level: Level::Warning,
+    what: "The rack of each node is defined.",
+    why: "Filters by rack labels pass over a node whose rack is not defined.",
+    fix: "Define the Rack, or correct the name.",
     run: from_compilation,
 };
 
@@ -55,5 +70,8 @@ pub(crate) static LOCAL_NETWORK: Rule = Rule {
     code: "DD5006",
     name: "Rack Local Network Reference",
     level: Level::Warning,
+    what: "Each network in a Rack's local_networks exists.",
+    why: "The list is only informative, but it is wrong.",
+    fix: "Define the Network, or take it out of the list.",
     run: from_compilation,
 };

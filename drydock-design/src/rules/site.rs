@@ -7,6 +7,7 @@ use drydock_model::design::{Document, Kind};
 use drydock_model::effective::{Address, Link, Network, Node};
 use drydock_model::finding::{DocumentRef, Location};
 
+use super::Options;
 use crate::compile::Compiled;
 use crate::index::Index;
 use crate::report::{at, whole};
@@ -17,6 +18,7 @@ pub struct Site<'a> {
     pub(crate) index: Index<'a>,
     pub(crate) networks: HashMap<&'a str, &'a Network>,
     pub(crate) links: HashMap<&'a str, &'a Link>,
+    pub(crate) options: &'a Options,
 }
 
 pub(crate) type Place = (Vec<DocumentRef>, Option<Location>);
@@ -25,6 +27,17 @@ impl<'a> Site<'a> {
     /// Indexes a design.
     #[must_use]
     pub fn new(documents: &'a [Document], compiled: &'a Compiled) -> Self {
+        static DEFAULT: Options = Options::DEFAULT;
+        Self::with_options(documents, compiled, &DEFAULT)
+    }
+
+    /// Indexes a design that is to be judged with options.
+    #[must_use]
+    pub fn with_options(
+        documents: &'a [Document],
+        compiled: &'a Compiled,
+        options: &'a Options,
+    ) -> Self {
         let design = &compiled.design;
         Site {
             compiled,
@@ -39,6 +52,7 @@ impl<'a> Site<'a> {
                 .iter()
                 .map(|link| (link.name.as_str(), link))
                 .collect(),
+            options,
         }
     }
 

@@ -14,6 +14,9 @@ pub(crate) static BOOT: Rule = Rule {
     code: "DD1001",
     name: "Rational Boot Storage",
     level: Level::Error,
+    what: "There is a root file system of at least 20 GB, and a boot file system, where there is one, has at least 1 GB. Root is what is mounted at /; failing that, what is named root. Boot likewise.",
+    why: "An installation fails half way, or the system fills up with its first update.",
+    fix: "Make the partition or volume larger, or add one that is mounted at /.",
     run: boot,
 };
 
@@ -23,6 +26,9 @@ pub(crate) static PARTITIONING: Rule = Rule {
     code: "DD2002",
     name: "Storage Partitioning",
     level: Level::Error,
+    what: "A disk has partitions or belongs to a volume group, not both; a volume group has a disk or a partition.",
+    why: "One of the two uses would destroy the other, and a volume group of nothing cannot be made.",
+    fix: "Use a disk for one thing, and set volume_group on the disks that a group is made of.",
     run: partitioning,
 };
 
@@ -32,6 +38,9 @@ pub(crate) static SIZING: Rule = Rule {
     code: "DD2003",
     name: "Storage Sizing",
     level: Level::Error,
+    what: "Shares in percent add up to 99 at most, on each disk and in each volume group.",
+    why: "Partition tables and alignment need a little room; the last volume would not fit.",
+    fix: "Lower one of the shares.",
     run: sizing,
 };
 
@@ -41,6 +50,9 @@ pub(crate) static MOUNTPOINT: Rule = Rule {
     code: "DD2004",
     name: "Storage Mountpoint",
     level: Level::Error,
+    what: "A mount point is used once on a node.",
+    why: "The second mount hides the first.",
+    fix: "Give each file system a mount point of its own.",
     run: mountpoint,
 };
 

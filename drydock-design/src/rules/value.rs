@@ -10,5 +10,8 @@ pub(crate) static VALID: Rule = Rule {
     code: "DD001",
     name: "Value Validity",
     level: Level::Error,
+    what: "Every address, prefix, number, size, mode and word can be understood.",
+    why: "What cannot be understood is left out of the compiled design, and would be missing from the machine.",
+    fix: "Write the value as the message says; a size is a whole number with a unit (20g, >20g, 512mi, 50%).",
     run: from_compilation,
 };

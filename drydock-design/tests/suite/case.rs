@@ -40,3 +40,18 @@ pub const fn warning(
         says,
     }
 }
+
+pub const fn info(
+    rule: &'static str,
+    edits: &'static [(&'static str, &'static str)],
+    place: &'static str,
+    says: &'static str,
+) -> Case {
+    Case {
+        rule,
+        level: Level::Info,
+        edits,
+        place,
+        says,
+    }
+}

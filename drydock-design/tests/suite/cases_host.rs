@@ -244,7 +244,7 @@ pub const CASES: &[Case] = &[
     ),
     error(
         "oob/ipmi",
-        &[("credential: 'not-to-be-seen'", "credential: ''")],
+        &[("credential: 'env:OOB_PASSWORD'", "credential: ''")],
         "@{type: ipmi",
         "needs oob.credential",
     ),

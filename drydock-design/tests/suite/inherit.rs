@@ -215,8 +215,9 @@ fn kernel_parameters_take_from_the_hardware_and_flags_are_bare() {
         node.interfaces[1].slaves[1].alias.as_ref().unwrap().address,
         "0000:00:04.0"
     );
-    assert_eq!(compiled.design.node("n2").unwrap().boot_actions, ["hello"]);
-    assert!(node.boot_actions.is_empty());
+    let of_n2 = &compiled.design.node("n2").unwrap().boot_actions;
+    assert_eq!(*of_n2, ["hello", "packages"]);
+    assert_eq!(node.boot_actions, ["packages"]);
 }
 
 #[test]
@@ -257,7 +258,7 @@ fn a_route_domain_leads_to_every_other_network_of_it() {
 
 #[test]
 fn credentials_never_show() {
-    let (documents, _) = base_with(&[]);
+    let (documents, _) = base_with(&[("env:OOB_PASSWORD", "not-to-be-seen")]);
     let compiled = compiled(&documents);
     for shown in [
         format!("{documents:?}"),

@@ -48,3 +48,28 @@ fn the_faulty_sample_has_one_error_with_its_place() {
         ["HostProfile k8-node", "BaremetalNode compute01"]
     );
 }
+
+#[test]
+fn published_sites_have_only_the_warnings_that_are_true_of_them() {
+    for name in ["seaworthy.yaml", "airsloop.yaml"] {
+        let found = findings(&sample(name));
+        let others: Vec<String> = found
+            .iter()
+            .filter(|finding| finding.level >= Level::Warning)
+            .filter(|finding| {
+                let owner_data = finding.rule == "host/stored-names"
+                    && finding.level == Level::Warning
+                    && finding.message.contains("owner-data key");
+                !owner_data && finding.rule != "reference/rack"
+            })
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(others, [""; 0], "{name}");
+        let told = |rule: &str| {
+            found
+                .iter()
+                .any(|finding| finding.rule == rule && finding.level == Level::Warning)
+        };
+        assert!(told("host/stored-names"), "{name}");
+    }
+}

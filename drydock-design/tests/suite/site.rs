@@ -1,6 +1,7 @@
 //! Designs to test with.
 
-use drydock_design::{Compiled, compile, digest, validate};
+use drydock_design::rules::Options;
+use drydock_design::{Compiled, compile, digest, validate, validate_with};
 use drydock_ingester::DesignIngester;
 use drydock_model::design::Document;
 use drydock_model::finding::{Finding, Level};
@@ -36,6 +37,20 @@ pub fn compiled(documents: &[Document]) -> Compiled {
 /// All findings of a design.
 pub fn findings(documents: &[Document]) -> Vec<Finding> {
     validate(documents, &compiled(documents))
+}
+
+/// All findings of a design, judged with options.
+pub fn findings_with(documents: &[Document], options: &Options) -> Vec<Finding> {
+    validate_with(documents, &compiled(documents), options)
+}
+
+/// What a node provisioner says that has the image and the kernel of the sound design.
+pub fn asked() -> Options {
+    let kernels = ["ga-24.04", "hwe-24.04"].map(str::to_owned);
+    Options {
+        offered_images: Some([("noble".to_owned(), kernels.into())].into()),
+        ..Options::default()
+    }
 }
 
 /// The findings above a level, one line each.

@@ -77,6 +77,9 @@ impl fmt::Display for Boot {
     }
 }
 
+/// What the journal keeps of a power command that was refused because the machine was so already.
+pub(super) const SO_ALREADY: &str = "was so already";
+
 /// What the journal keeps of the look right after switching on.
 pub(super) fn power_evidence(on: Option<bool>) -> String {
     match on {
@@ -269,7 +272,11 @@ impl Step<'_> {
     fn was_seen_on(&self) -> bool {
         let seen_on = power_evidence(Some(true));
         self.journal.iter().any(|entry| {
-            entry.change.verb == POWER_ON && entry.evidence.as_deref() == Some(seen_on.as_str())
+            entry.change.verb == POWER_ON
+                && entry
+                    .evidence
+                    .as_deref()
+                    .is_some_and(|evidence| evidence == seen_on || evidence == SO_ALREADY)
         })
     }
 

@@ -11,6 +11,7 @@ use super::form::Form;
 use super::identify::brings_account;
 use super::lookup::{MachineSeen, Place, left_alone, not_there};
 use super::progress::{Progress, progress, transition, unknown_verb};
+use super::redeploy::RELEASE_FIRST;
 use super::region::Region;
 use super::status::Status;
 
@@ -52,6 +53,12 @@ pub(crate) fn plan(
             ),
             poll,
         ),
+        // Somebody may have marked his machine as broken to see to it himself.
+        Status::Broken if machine.foreign_owner().is_some() => machine.not_ours(
+            node,
+            "commissioning",
+            "have it released in MaaS, then run prepare_nodes again",
+        ),
         Status::New | Status::FailedCommissioning | Status::Broken => match sent {
             Progress::Never | Progress::Perhaps { moved: false } => {
                 StepPlan::apply(vec![commission(node, machine)])
@@ -73,6 +80,7 @@ fn failed(node: &Node, machine: &MachineSeen) -> DriverError {
             "see the test results in MaaS; once the hardware is good (or the result overridden with override_failed_testing) run \
              prepare_nodes again"
         }
+        status if status.failed_release() => RELEASE_FIRST,
         Status::New => "somebody aborted it in MaaS; run prepare_nodes again",
         _ => {
             "see the commissioning results in MaaS, correct the cause, and run prepare_nodes again"

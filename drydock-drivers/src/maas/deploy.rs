@@ -19,7 +19,7 @@ use super::lookup::{Found, MachineSeen, Place, find, left_alone, not_there};
 use super::naming::{annotations, key_tag_prefix};
 use super::platform::tag_node;
 use super::progress::{Progress, progress, text, transition, unknown_verb, value};
-use super::redeploy::{self, RELEASE};
+use super::redeploy::{self, RELEASE, RELEASE_FIRST};
 use super::region::Region;
 use super::resource::TagResource;
 use super::status::Status;
@@ -33,7 +33,6 @@ const DEPLOY: &str = "deploy";
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Seen {
     pub place: Place,
-    pub us: String,
     pub annotations: BTreeMap<String, String>,
     pub key: Key,
 }
@@ -55,14 +54,12 @@ pub(crate) async fn observe(region: &Region, cx: &StepContext) -> Result<Seen, D
     let found = find(region, node).await?;
     let mut seen = Seen {
         place: found.place(),
-        us: String::new(),
         annotations: BTreeMap::new(),
         key: Key::Absent,
     };
-    if let Found::Machine(machine) = &found
+    if let Found::Machine { machine, .. } = &found
         && matches!(machine.status, Status::Ready | Status::Allocated)
     {
-        region.user().await?.clone_into(&mut seen.us);
         let ours = node
             .owner_data
             .keys()
@@ -121,6 +118,9 @@ pub(crate) fn plan(node: &Node, seen: &Seen, journal: &[JournalEntry], poll: Dur
         Status::FailedDeployment if sent.moved() => {
             StepPlan::fail(failed(node, machine, "deployment"))
         }
+        Status::FailedDeployment if !redeploy::is_ours(machine) => {
+            redeploy::not_ours(node, machine, "deployment")
+        }
         Status::FailedDeployment => redeploy::release(node, machine, journal, poll),
         Status::Releasing | Status::DiskErasing if !sent.moved() => {
             StepPlan::wait(format!("MaaS to finish releasing {}", node.name), poll)
@@ -139,17 +139,8 @@ pub(crate) fn plan(node: &Node, seen: &Seen, journal: &[JournalEntry], poll: Dur
                 "aborted or released by somebody else",
             )),
         },
-        Status::Allocated if machine.owner.as_deref() != Some(seen.us.as_str()) => {
-            StepPlan::fail(DriverError::permanent(
-                format!("deploying {}", node.name),
-                machine.target(),
-                format!(
-                    "it is allocated to {}, not to us ({})",
-                    machine.owner.as_deref().unwrap_or("nobody"),
-                    seen.us
-                ),
-                "have it released in MaaS, then run deploy_nodes again",
-            ))
+        Status::Allocated if !redeploy::is_ours(machine) => {
+            redeploy::not_ours(node, machine, "deployment")
         }
         Status::Ready | Status::Allocated => deployment(node, machine, seen),
         _ => StepPlan::fail(failed(node, machine, "not ready")),
@@ -159,6 +150,8 @@ pub(crate) fn plan(node: &Node, seen: &Seen, journal: &[JournalEntry], poll: Dur
 fn failed(node: &Node, machine: &MachineSeen, what: &str) -> DriverError {
     let advice = if machine.status == Status::FailedDeployment {
         "see the installation log in MaaS, correct the cause, and run deploy_nodes again"
+    } else if machine.status.failed_release() {
+        RELEASE_FIRST
     } else {
         "run prepare_nodes, then deploy_nodes again"
     };
@@ -196,7 +189,7 @@ fn deployment(node: &Node, machine: &MachineSeen, seen: &Seen) -> StepPlan {
         push(
             ALLOCATE,
             json!({"status": machine.status_name}),
-            json!({"owner": seen.us}),
+            json!({"owner": machine.us}),
             Risk::Reversible,
             why,
         );

@@ -1,8 +1,8 @@
-//! `destroy_node`: release with erasure, wait, and delete the machine. What was not erased is never deleted.
+//! `destroy_node`: release with erasure, wait, and delete the machine. What could not be erased is never deleted.
 
 use std::time::Duration;
 
-use drydock_model::change::{Change, JournalEntry, Risk};
+use drydock_model::change::{Change, ChangeOutcome, JournalEntry, Remembered, Risk, remembered};
 use drydock_model::driver::{DriverError, StepContext, StepPlan};
 use drydock_model::effective::Node;
 use serde_json::json;
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::commission::said;
 use super::form::Form;
 use super::lookup::{MachineSeen, Place, left_alone};
-use super::progress::{Progress, progress, text, transition, unknown_verb};
+use super::progress::{Progress, evidence, progress, text, transition, unknown_verb};
 use super::region::Region;
 use super::status::Status;
 
@@ -26,18 +26,7 @@ pub(crate) fn plan(
 ) -> StepPlan {
     let machine = match place {
         Place::Controller { hostname } => return left_alone(node, hostname),
-        Place::Unknown if journal.iter().any(|entry| entry.change.verb == DELETE) => {
-            return StepPlan::done(format!(
-                "{} is released, erased as far as it was deployed, and deleted from MaaS",
-                node.name
-            ));
-        }
-        Place::Unknown => {
-            return StepPlan::done(format!(
-                "MaaS does not know {}: there is nothing to destroy",
-                node.name
-            ));
-        }
+        Place::Unknown => return StepPlan::done(gone(node, journal)),
         Place::Machine(machine) => machine,
     };
     if machine.locked {
@@ -48,12 +37,26 @@ pub(crate) fn plan(
             "unlock it in MaaS if it is really to be destroyed",
         ));
     }
+    if machine.foreign_owner().is_some() && holds_something(machine.status) {
+        return machine.not_ours(
+            node,
+            "destroying",
+            &format!(
+                "have {} release it in MaaS if it is really to be destroyed, then run destroy_nodes again",
+                machine.owner.as_deref().unwrap_or("its owner")
+            ),
+        );
+    }
     let released = progress(journal, RELEASE, &machine.status_name);
     match machine.status {
-        Status::DiskErasing | Status::Releasing => StepPlan::wait(
+        Status::DiskErasing => StepPlan::wait(
+            format!("MaaS to erase the disks of {} and release it", node.name),
+            poll,
+        ),
+        Status::Releasing => StepPlan::wait(
             format!(
-                "MaaS to erase and release {} (it is {})",
-                node.name, machine.status_name
+                "MaaS to release {} (by now nothing more is erased)",
+                node.name
             ),
             poll,
         ),
@@ -94,6 +97,46 @@ pub(crate) fn plan(
             "bring it out of this state in MaaS first",
         )),
     }
+}
+
+/// Whether the owner of a machine in this state may have something on it. A running or failed commissioning names its
+/// caller as the owner, but a deployed machine may be under test, too, and then bears no other sign.
+fn holds_something(status: Status) -> bool {
+    status.releasable() || matches!(status, Status::Testing | Status::FailedTesting)
+}
+
+/// What came of it once MaaS does not know the machine: erasure is said only of what MaaS took an erasure for.
+fn gone(node: &Node, journal: &[JournalEntry]) -> String {
+    let name = &node.name;
+    let Some(deletion) = journal
+        .iter()
+        .rev()
+        .find(|entry| entry.change.verb == DELETE)
+    else {
+        return format!("MaaS does not know {name}: there is nothing to destroy");
+    };
+    match remembered(journal, RELEASE) {
+        // MaaS says yes to the release of a Ready machine and does nothing.
+        Remembered::Done if !taken_when_ready(journal) => {
+            format!("{name} was released with its disks erased, and is deleted from MaaS")
+        }
+        Remembered::Perhaps => format!(
+            "{name} is deleted from MaaS; the answer to its release was lost, so see the events in MaaS for whether its \
+             disks were erased"
+        ),
+        Remembered::Done | Remembered::Never => format!(
+            "{name} is deleted from MaaS; this task erased nothing: it was {} before that",
+            deletion.change.before["status"].as_str().unwrap_or("free")
+        ),
+    }
+}
+
+fn taken_when_ready(journal: &[JournalEntry]) -> bool {
+    journal.iter().any(|entry| {
+        entry.change.verb == RELEASE
+            && entry.outcome == Some(ChangeOutcome::Done)
+            && entry.evidence.as_deref() == Some(evidence("Ready").as_str())
+    })
 }
 
 fn failed(node: &Node, machine: &MachineSeen, what: &str, advice: &str) -> DriverError {

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::form::Form;
-use super::lookup::{Found, Place, find, left_alone};
+use super::lookup::{Found, MachineSeen, Place, find_by_any_name, host_of, left_alone};
 use super::progress::{text, unknown_verb};
 use super::region::Region;
 use super::resource::DomainResource;
+use super::status::Status;
 use crate::credential;
 
 const CREATE_DOMAIN: &str = "create_domain";
@@ -68,7 +69,7 @@ pub(crate) fn brings_account(node: &Node) -> bool {
 
 pub(crate) async fn observe(region: &Region, cx: &StepContext) -> Result<Seen, DriverError> {
     let node = cx.node()?;
-    let found = find(region, node).await?;
+    let found = find_by_any_name(region, node).await?;
     let mut seen = Seen {
         place: found.place(),
         domain_exists: true,
@@ -77,7 +78,7 @@ pub(crate) async fn observe(region: &Region, cx: &StepContext) -> Result<Seen, D
         power_id: None,
         password_as_designed: true,
     };
-    if let Found::Machine(machine) = &found {
+    if let Found::Machine { machine, .. } = &found {
         if machine
             .domain
             .as_ref()
@@ -134,6 +135,9 @@ pub(crate) fn plan(
         }
         Place::Machine(machine) => machine,
     };
+    if !machine.hostname.eq_ignore_ascii_case(&node.name) && !may_be_renamed(machine) {
+        return StepPlan::fail(is_anothers(node, machine));
+    }
     let mut changes = Vec::new();
     if machine.hostname != node.name || machine.domain != node.domain {
         if !seen.domain_exists {
@@ -171,15 +175,45 @@ pub(crate) fn plan(
     }
 }
 
+/// Whether a machine that bears another name can be the node: one that nobody has put anything on.
+///
+/// New and commissioned ones bear a name that MaaS made up or that the design gave before. Ready ones that nobody owns
+/// are allowed, too: there is nothing on them that MaaS knows of, and a node may get another name in the design. A test
+/// can run on a machine that is deployed, which its owner tells. In any other state the machine is somebody's, and a
+/// typing error in the design would hand it over to the steps that wipe.
+fn may_be_renamed(machine: &MachineSeen) -> bool {
+    match machine.status {
+        Status::New | Status::Commissioning | Status::FailedCommissioning => true,
+        Status::Ready => machine.owner.is_none(),
+        Status::Testing | Status::FailedTesting => machine.foreign_owner().is_none(),
+        _ => false,
+    }
+}
+
+fn is_anothers(node: &Node, machine: &MachineSeen) -> DriverError {
+    DriverError::permanent(
+        format!("identifying {}", node.name),
+        machine.target(),
+        format!(
+            "MaaS knows the machine with the power address or boot MAC of {} as {}, and it is {}, so it is not renamed",
+            node.name, machine.hostname, machine.status_name
+        ),
+        format!(
+            "correct oob address and boot_mac in the design; if {} is really to become {}, release it in MaaS first",
+            machine.hostname, node.name
+        ),
+    )
+}
+
 fn power_change(node: &Node, seen: &Seen) -> Option<Change> {
     let Place::Machine(machine) = &seen.place else {
         return None;
     };
     let power = Power::of(node)?;
-    let address_same = super::lookup::host_of(&seen.power_address)
-        .map_or(seen.power_address == power.address, |host| {
-            node.oob.address == Some(host)
-        });
+    // A libvirt URI names the host of the hypervisor, not the node's controller: it is compared as it is.
+    let address_same = seen.power_address == power.address
+        || (power.kind != "virsh"
+            && host_of(&seen.power_address).is_some_and(|host| node.oob.address == Some(host)));
     let user_same = power
         .user
         .as_ref()
@@ -291,3 +325,6 @@ async fn put_machine(region: &Region, change: &Change, form: &Form) -> Result<St
         answer["power_type"].as_str().unwrap_or("?")
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,7 +109,7 @@ pub(crate) async fn observe(region: &Region, cx: &StepContext) -> Result<Seen, D
         names: Names::new(),
         default_link: None,
     };
-    if let Found::Machine(machine) = &found
+    if let Found::Machine { machine, .. } = &found
         && matches!(machine.status, Status::Ready | Status::Allocated)
         && !node.interfaces.is_empty()
     {

@@ -148,7 +148,7 @@ pub(crate) async fn observe(region: &Region, cx: &StepContext) -> Result<Seen, D
         place: Some(found.place()),
         ..Seen::default()
     };
-    if let Found::Machine(machine) = &found
+    if let Found::Machine { machine, .. } = &found
         && matches!(machine.status, Status::Ready | Status::Allocated)
         && !node.storage.devices.is_empty()
     {

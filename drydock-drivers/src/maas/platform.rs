@@ -13,6 +13,7 @@ use super::form::Form;
 use super::lookup::{Found, MachineSeen, Place, find, left_alone, not_there};
 use super::naming::{kernel_tag, tag_name, tags};
 use super::progress::{text, unknown_verb};
+use super::redeploy;
 use super::region::Region;
 use super::resource::TagResource;
 use super::status::Status;
@@ -43,7 +44,7 @@ pub(crate) async fn observe(region: &Region, cx: &StepContext) -> Result<Seen, D
         place: found.place(),
         tags: Vec::new(),
     };
-    if let Found::Machine(machine) = &found {
+    if let Found::Machine { machine, .. } = &found {
         let mut ours: BTreeSet<String> = node.tags.iter().map(|tag| tag_name(tag)).collect();
         ours.insert(kernel_tag(&node.name));
         let all: Vec<TagResource> = region.client.get("tags/").await?;
@@ -71,6 +72,11 @@ pub(crate) fn plan(node: &Node, seen: &Seen) -> StepPlan {
             "{} is {}: its tags and kernel options stay as they are",
             node.name, machine.status_name
         ));
+    }
+    if matches!(machine.status, Status::Allocated | Status::FailedDeployment)
+        && !redeploy::is_ours(machine)
+    {
+        return redeploy::not_ours(node, machine, "applying the platform");
     }
     let wanted = match tags(node) {
         Ok(wanted) => wanted,
@@ -280,5 +286,25 @@ mod tests {
             tags: Vec::new(),
         };
         assert!(plan(&node, &seen).changes.is_empty());
+    }
+
+    #[test]
+    fn a_machine_of_somebody_else_is_not_tagged() {
+        let mut node = trial::node("n1");
+        node.tags = vec!["a".into()];
+        for status in [Status::Allocated, Status::FailedDeployment] {
+            let mut machine = trial::machine(status);
+            machine.owner = Some("somebody".into());
+            let seen = Seen {
+                place: Place::Machine(machine),
+                tags: Vec::new(),
+            };
+            let plan = plan(&node, &seen);
+            assert!(plan.changes.is_empty(), "{status:?}");
+            assert!(
+                matches!(plan.then, drydock_model::driver::Then::Fail(_)),
+                "{status:?}"
+            );
+        }
     }
 }

@@ -58,7 +58,8 @@ pub(crate) fn progress(journal: &[JournalEntry], verb: &str, now: &str) -> Progr
     progress
 }
 
-fn evidence(status_name: &str) -> String {
+/// What the journal keeps of a transition: the state that MaaS was in once it had answered.
+pub(crate) fn evidence(status_name: &str) -> String {
     format!("state {status_name}")
 }
 

@@ -1,13 +1,15 @@
 //! One MaaS region: the client, and the reads that steps share.
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use drydock_model::driver::DriverError;
+use drydock_model::effective::Node;
 use futures::future::try_join_all;
 use tokio::sync::OnceCell;
 
-use super::client::{Client, is_missing};
+use super::client::{Client, is_missing, is_objection};
 use super::resource::{ControllerResource, MachineResource, PowerResource, UserResource};
 use super::shared::Shared;
 
@@ -16,14 +18,27 @@ const CHUNK: usize = 64;
 
 type ById<T> = HashMap<String, T>;
 
+/// One of MaaS's own controllers.
+pub(crate) struct Controller {
+    pub(crate) resource: ControllerResource,
+    /// Where its own BMC is, as far as MaaS knows.
+    pub(crate) power_address: Option<String>,
+}
+
+/// Which machine a node was, found with this power address.
+struct Hint {
+    system_id: String,
+    power_address: Option<IpAddr>,
+}
+
 /// A region and what is remembered of it. Nothing here is believed without a look at the region.
 pub(crate) struct Region {
     pub(crate) client: Client,
     power: Shared<ById<PowerResource>>,
-    controllers: Shared<Vec<ControllerResource>>,
+    controllers: Shared<Vec<Controller>>,
     machines: Shared<ById<Option<Arc<MachineResource>>>>,
     wanted: Mutex<BTreeSet<String>>,
-    hints: Mutex<HashMap<String, String>>,
+    hints: Mutex<HashMap<String, Hint>>,
     user: OnceCell<String>,
 }
 
@@ -48,7 +63,7 @@ impl Region {
     }
 
     /// All controllers of the region: racks, and regions where the release lists them.
-    pub(crate) async fn controllers(&self) -> Result<Arc<Vec<ControllerResource>>, DriverError> {
+    pub(crate) async fn controllers(&self) -> Result<Arc<Vec<Controller>>, DriverError> {
         self.controllers
             .get(|| async {
                 let mut all: Vec<ControllerResource> = self.client.get("rackcontrollers/").await?;
@@ -61,9 +76,31 @@ impl Region {
                     Err(error) if is_missing(&error) => {}
                     Err(error) => return Err(error),
                 }
-                Ok(all)
+                let power = self.controller_power().await?;
+                Ok(all
+                    .into_iter()
+                    .map(|resource| Controller {
+                        power_address: power
+                            .get(&resource.system_id)
+                            .map(|parameters| parameters.power_address.clone()),
+                        resource,
+                    })
+                    .collect())
             })
             .await
+    }
+
+    /// Power parameters of the racks. A release that does not offer them is no fault: then they are told by what else
+    /// is known of them.
+    async fn controller_power(&self) -> Result<ById<PowerResource>, DriverError> {
+        match self
+            .client
+            .get("rackcontrollers/?op=power_parameters")
+            .await
+        {
+            Err(error) if is_missing(&error) || is_objection(&error) => Ok(ById::new()),
+            read => read,
+        }
     }
 
     /// The machine of this id, if there is one. Those who ask at the same time share the requests.
@@ -119,18 +156,29 @@ impl Region {
             .map(String::as_str)
     }
 
-    /// Which machine a node was last time.
-    pub(crate) fn hint(&self, node: &str) -> Option<String> {
-        lock(&self.hints).get(node).cloned()
+    /// Which machine a node was last time, as long as the design gives it the same power address.
+    pub(crate) fn hint(&self, node: &Node) -> Option<String> {
+        lock(&self.hints)
+            .get(&node.name)
+            .filter(|hint| hint.power_address == node.oob.address)
+            .map(|hint| hint.system_id.clone())
     }
 
     /// Remembers, or with `None` forgets, which machine a node is.
-    pub(crate) fn set_hint(&self, node: &str, system_id: Option<&str>) {
+    pub(crate) fn set_hint(&self, node: &Node, system_id: Option<&str>) {
         let mut hints = lock(&self.hints);
         match system_id {
-            Some(id) => hints.insert(node.to_owned(), id.to_owned()),
-            None => hints.remove(node),
-        };
+            Some(id) => {
+                let hint = Hint {
+                    system_id: id.to_owned(),
+                    power_address: node.oob.address,
+                };
+                hints.insert(node.name.clone(), hint);
+            }
+            None => {
+                hints.remove(&node.name);
+            }
+        }
     }
 }
 

@@ -83,6 +83,11 @@ impl From<Status> for i64 {
 }
 
 impl Status {
+    /// Whether MaaS failed to give the machine up; only another release, by hand or by `destroy_nodes`, leads on.
+    pub(crate) fn failed_release(self) -> bool {
+        matches!(self, Status::ReleasingFailed | Status::FailedDiskErasing)
+    }
+
     /// Whether `release` is taken in this state.
     pub(crate) fn releasable(self) -> bool {
         use Status as S;

@@ -5,8 +5,8 @@ pub(crate) use crate::trial::*;
 use super::lookup::MachineSeen;
 use super::status::Status;
 
-pub(crate) fn machine(status: Status) -> MachineSeen {
-    MachineSeen {
+pub(crate) fn machine(status: Status) -> Box<MachineSeen> {
+    Box::new(MachineSeen {
         system_id: "abc123".into(),
         hostname: "n1".into(),
         domain: "local".into(),
@@ -14,10 +14,15 @@ pub(crate) fn machine(status: Status) -> MachineSeen {
         status_name: name_of(status).to_owned(),
         status_message: "MaaS's own words".into(),
         power_type: "ipmi".into(),
-        owner: None,
+        owner: (!matches!(
+            status,
+            Status::New | Status::FailedCommissioning | Status::Ready
+        ))
+        .then(|| "admin".to_owned()),
+        us: "admin".into(),
         locked: false,
         system: "ubuntu/jammy".into(),
-    }
+    })
 }
 
 /// MaaS's name of a status.

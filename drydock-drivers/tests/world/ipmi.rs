@@ -206,6 +206,42 @@ async fn power_that_does_not_follow_is_a_failure_in_the_end() {
     site.stop().await;
 }
 
+/// The answer is lost after the work is done, and the command is sent again.
+#[tokio::test]
+async fn a_power_command_for_what_is_so_already_is_no_failure() {
+    let refuses = broken(MachineFaults {
+        refuses_same_power: true,
+        ..MachineFaults::default()
+    });
+    let site = Fixture::start(13, 1, refuses).await;
+    for (action, verb) in [(A::PowerOnNode, "power_on"), (A::PowerOffNode, "power_off")] {
+        let mut step = site.step(action, "n1");
+        step.run(&site.ipmi).await.unwrap();
+        assert_eq!(step.verbs(), [verb]);
+        let change = step.journal[0].change.clone();
+        let evidence = site.ipmi.apply(&step.cx, &change).await.unwrap();
+        assert_eq!(evidence, "was so already");
+    }
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_refused_power_command_that_was_needed_is_a_failure() {
+    let site = Fixture::start(14, 1, Faults::default()).await;
+    let step = site.step(A::PowerOnNode, "n1");
+    let observed = site.ipmi.observe(&step.cx).await.unwrap();
+    let change = site.ipmi.plan(&step.cx, &observed, &[]).changes[0].clone();
+    site.world
+        .set_faults(broken(MachineFaults {
+            refuses_power: true,
+            ..MachineFaults::default()
+        }))
+        .unwrap();
+    let error = site.ipmi.apply(&step.cx, &change).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Permanent, "{error}");
+    site.stop().await;
+}
+
 #[tokio::test]
 async fn a_silent_bmc_is_transient() {
     let site = Fixture::start(

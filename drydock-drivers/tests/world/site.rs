@@ -32,7 +32,7 @@ pub struct Fixture {
 }
 
 /// Address of the BMC of node `n{index}`; `block` keeps tests that run side by side apart.
-fn bmc(block: u8, index: u8) -> IpAddr {
+pub fn bmc(block: u8, index: u8) -> IpAddr {
     Ipv4Addr::new(127, 77, block, index).into()
 }
 
@@ -221,7 +221,7 @@ pub fn maas_fault(
     }
 }
 
-fn machine(block: u8, index: u8) -> MachineShape {
+pub fn machine(block: u8, index: u8) -> MachineShape {
     MachineShape {
         name: format!("n{index}"),
         bmc_address: bmc(block, index),

@@ -7,7 +7,7 @@ use drydock_model::boot::{BootContext, BootEntry, BootKeys, BootStatus};
 use drydock_model::clock::Clock;
 use drydock_model::driver::DriverError;
 use drydock_model::effective::{EffectiveDesign, Node};
-use drydock_model::id::{BootActionId, Digest, IdSource};
+use drydock_model::id::{BootActionId, ClaimToken, Digest, IdSource, TaskId};
 use drydock_model::store::{Store, StoreError};
 use drydock_model::task::Task;
 use secrecy::SecretString;
@@ -24,6 +24,10 @@ pub struct StoredKeys {
     pub ids: Arc<dyn IdSource>,
     /// The deploying task.
     pub task: Task,
+    /// The deploying step, and the claim on it: without a current one no key is made.
+    pub step: TaskId,
+    /// See `step`.
+    pub token: ClaimToken,
     /// The design it is pinned to.
     pub digest: Digest,
     /// The node.
@@ -83,7 +87,7 @@ impl BootKeys for StoredKeys {
             entries,
         };
         self.store
-            .open_boot_context(&context)
+            .open_boot_context(self.step, self.token, &context)
             .await
             .map_err(|error| {
                 DriverError::transient(

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use drydock_model::boot::{BootContext, BootEntry, BootStatus};
 use drydock_model::effective::{AssetKind, BootAction};
 use drydock_model::id::BootActionId;
@@ -12,6 +13,7 @@ use drydock_model::store::{Store, StoreError};
 use drydock_model::task::Message;
 
 use super::archive::{Member, pack};
+use super::cache::{Archives, Wanted};
 use super::context::TemplateContext;
 use super::keys::opens;
 use super::render::{RenderError, render};
@@ -66,6 +68,7 @@ pub struct BootService {
     designs: Arc<Designs>,
     references: Arc<dyn References>,
     report_url: String,
+    archives: Archives,
 }
 
 impl BootService {
@@ -81,6 +84,7 @@ impl BootService {
             designs,
             references,
             report_url,
+            archives: Archives::default(),
         }
     }
 
@@ -101,8 +105,16 @@ impl BootService {
         node: &str,
         kind: AssetKind,
         key_hex: &str,
-    ) -> Result<Vec<u8>, BootError> {
+    ) -> Result<Bytes, BootError> {
         let context = self.open(node, key_hex).await?;
+        let wanted = Wanted {
+            node: context.node.clone(),
+            kind,
+            key_hash: context.key_hash.clone(),
+        };
+        if let Some(made) = self.archives.get(&wanted) {
+            return Ok(made);
+        }
         let site = self
             .designs
             .pinned(&context.digest)
@@ -130,13 +142,16 @@ impl BootService {
                 });
             }
         }
-        pack(&members).map_err(|error| {
+        let made = pack(&members).map_err(|error| {
             BootError::Render(RenderError {
                 asset: "archive".into(),
                 message: error.to_string(),
                 transient: false,
             })
-        })
+        })?;
+        let made = Bytes::from(made);
+        self.archives.put(wanted, made.clone());
+        Ok(made)
     }
 
     /// The node's packages with their versions.

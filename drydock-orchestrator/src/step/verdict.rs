@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use drydock_model::change::Change;
-use drydock_model::driver::{DriverError, Report, Then};
+use drydock_model::driver::{DriverError, DriverKind, Report, Then};
 use drydock_model::step::{Condition, FACT_KNOWN, FACT_PROTECTED};
 use drydock_model::store::StepEnd;
 use drydock_model::task::Message;
@@ -91,9 +91,10 @@ impl Run<'_> {
             );
             return self.end(false, text, Map::new(), Vec::new());
         }
-        let delay = error
-            .retry_after
-            .unwrap_or_else(|| self.back_off(step.failures))
+        // Who says "at once" while failing gets the back-off all the same.
+        let delay = self
+            .back_off(step.failures)
+            .max(error.retry_after.unwrap_or_default())
             .min(self.until_deadline());
         warn!(%error, failures, delay_ms = delay.as_millis() as u64, "tries again");
         // The first failure is worth a line in the task; a thousand repetitions of it are not.
@@ -113,6 +114,31 @@ impl Run<'_> {
             failures,
             messages,
         }
+    }
+
+    /// The database is away: nothing was found out about the target.
+    pub(super) fn wait_for_the_database(&self, reason: String) -> Verdict {
+        let failures = self.claimed.step.failures;
+        Verdict::Wait {
+            delay: self.back_off(failures),
+            reason: format!("the database: {reason}"),
+            failures,
+            messages: Vec::new(),
+        }
+    }
+
+    /// Why a dry run can say nothing more about the step, if so: what follows from a machine that nobody has seen yet.
+    pub(super) fn not_rehearsable(&self) -> Option<String> {
+        let (step, facts) = (&self.claimed.step, &self.claimed.facts);
+        let unknown = facts.get(FACT_KNOWN).and_then(Value::as_bool) == Some(false);
+        let of_provisioner = step.action.driver_kind() == Some(DriverKind::Node);
+        (self.claimed.task.dry_run && unknown && of_provisioner).then(|| {
+            let node = step.node.as_deref().unwrap_or("the site");
+            format!(
+                "would do {} once the provisioner has found {node}",
+                step.action
+            )
+        })
     }
 
     /// Exponential with full jitter on the upper half.

@@ -244,6 +244,8 @@ pub struct Bench {
     pub world: Arc<World>,
     pub clock: Arc<JumpingClock>,
     pub settings: EngineSettings,
+    /// What references may name.
+    pub allow_refs: Vec<String>,
     design_ref: String,
     _folder: TempDir,
 }
@@ -303,6 +305,7 @@ impl Bench {
                 retry_cap: Duration::from_millis(20),
                 ..EngineSettings::default()
             },
+            allow_refs: Vec::new(),
             design_ref: format!("design:{id}"),
             _folder: folder,
         };
@@ -350,7 +353,13 @@ impl Bench {
 
     /// An engine as one process has it.
     pub fn start(&self) -> Running {
-        let references = Arc::new(Fetcher::new(ReferenceSettings::default()).unwrap());
+        let references = Arc::new(
+            Fetcher::new(ReferenceSettings {
+                allow_refs: self.allow_refs.clone(),
+                ..ReferenceSettings::default()
+            })
+            .unwrap(),
+        );
         let driver: Arc<dyn NodeProvisioner> = Arc::new(TestDriver(Arc::clone(&self.world)));
         let engine = Engine::new(Parts {
             store: Arc::clone(&self.store),

@@ -132,3 +132,30 @@ async fn validate_design_succeeds_and_tells_every_rule() {
     );
     engine.shut_down().await;
 }
+
+#[tokio::test]
+async fn a_reference_that_does_not_answer_holds_up_nobody_else() {
+    // Takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let prefix = format!("http://{}", silent.local_addr().unwrap());
+    let mut bench = Bench::new(1).await;
+    bench.allow_refs = vec![prefix.clone()];
+    let engine = bench.start();
+    let stuck = NewTask {
+        design_ref: format!("{prefix}/site.yaml"),
+        priority: 100,
+        ..bench.task(TaskAction::Noop)
+    };
+    bench.store.create_task(&stuck).await.unwrap();
+    let id = bench.submit(TaskAction::Noop).await;
+    assert_eq!(
+        outcome::of_tree(&bench.end(id).await).result,
+        ResultStatus::Success
+    );
+    assert_eq!(
+        bench.store.tree(stuck.id).await.unwrap().task.status,
+        TaskStatus::Queued
+    );
+    // Nor does it hold up the end.
+    engine.shut_down().await;
+}

@@ -293,7 +293,7 @@ async fn skip_stages_after(
 }
 
 /// Messages said before, then these.
-pub(super) fn with_messages(mut said: Vec<Message>, more: &[Message]) -> Result<String, Fault> {
+fn with_messages(mut said: Vec<Message>, more: &[Message]) -> Result<String, Fault> {
     said.extend_from_slice(more);
     to_json(&said)
 }

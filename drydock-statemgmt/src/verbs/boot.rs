@@ -3,20 +3,27 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use drydock_model::boot::{BootContext, BootEntry, BootStatus};
-use drydock_model::id::{BootActionId, Digest, TaskId};
+use drydock_model::id::{BootActionId, ClaimToken, Digest, TaskId};
 use drydock_model::store::{BootStore, StoreError, StoreResult};
 use drydock_model::task::Message;
 use sqlx::{QueryBuilder, Row as _};
 use uuid::Uuid;
 
-use super::{Backend, Conn, Db, Row, advance, during, stamp};
-use crate::column::{from_json, from_word};
+use super::{Backend, Conn, Db, Row, during, stamp};
+use crate::column::{from_json, from_word, to_json};
 use crate::fault::{Fault, duplicate};
+use crate::reported;
 
 #[async_trait]
 impl BootStore for Backend {
-    async fn open_boot_context(&self, context: &BootContext) -> StoreResult<()> {
-        during("opening a boot-action context", open(self, context)).await
+    async fn open_boot_context(
+        &self,
+        step: TaskId,
+        token: ClaimToken,
+        context: &BootContext,
+    ) -> StoreResult<()> {
+        let work = open(self, step, token, context);
+        during("opening a boot-action context", work).await
     }
 
     async fn boot_context(&self, node: &str) -> StoreResult<BootContext> {
@@ -58,7 +65,12 @@ impl BootStore for Backend {
     }
 }
 
-async fn open(backend: &Backend, context: &BootContext) -> Result<(), Fault> {
+async fn open(
+    backend: &Backend,
+    step: TaskId,
+    token: ClaimToken,
+    context: &BootContext,
+) -> Result<(), Fault> {
     let mut tx = backend.write().await?;
     let now = backend.now(&mut tx).await?;
     sqlx::query(
@@ -99,7 +111,24 @@ async fn open(backend: &Backend, context: &BootContext) -> Result<(), Fault> {
             "a boot action with this id is there already".to_owned()
         })?;
     }
+    fence(&mut tx, step, token).await?;
     Ok(tx.commit().await?)
+}
+
+/// Nobody takes the step over before the transaction ends. It comes last because steps are locked last.
+async fn fence(conn: &mut Conn, step: TaskId, token: ClaimToken) -> Result<(), Fault> {
+    let held: Option<Uuid> = sqlx::query_scalar(concat!(
+        "SELECT id FROM steps WHERE id = $1 AND token = $2",
+        for_share!()
+    ))
+    .bind(step.0)
+    .bind(token.0)
+    .fetch_optional(conn)
+    .await?;
+    match held {
+        Some(_) => Ok(()),
+        None => Err(StoreError::StaleClaim.into()),
+    }
 }
 
 async fn read(backend: &Backend, node: &str) -> Result<BootContext, Fault> {
@@ -214,12 +243,12 @@ async fn tell(
     match step {
         Some(row) => {
             let said: Vec<Message> = from_json("steps.messages", row.try_get("messages")?)?;
-            let all = advance::with_messages(said, messages)?;
+            let all = to_json(&reported::keep(said, messages))?;
             tell_step(conn, row.try_get("id")?, all, now).await
         }
         None => {
             let said: Vec<Message> = from_json("tasks.messages", &said)?;
-            let all = advance::with_messages(said, messages)?;
+            let all = to_json(&reported::keep(said, messages))?;
             sqlx::query("UPDATE tasks SET messages = $2, updated = $3 WHERE id = $1")
                 .bind(task)
                 .bind(all)

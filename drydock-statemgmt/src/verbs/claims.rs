@@ -18,12 +18,16 @@ use crate::column::from_json;
 use crate::fault::Fault;
 
 /// Whether step `s` may run on its node: nothing runs there, and no other task has begun there and not ended. A task
-/// that waits for its deployment keeps its node; whoever wants it for another has to terminate that task first.
+/// that waits for its deployment keeps its node; whoever wants it for another has to terminate that task first. A first
+/// step that was claimed and given back has begun: what it did to the machine may be half done. The list of states is
+/// that of the index `steps_busy`.
 macro_rules! node_is_free {
     () => {
         "NOT EXISTS (
-             SELECT 1 FROM steps r WHERE r.node = s.node AND (r.status = 'running' OR (
-                 r.task <> s.task AND (r.status = 'waiting' OR (r.status = 'ready' AND r.ordinal > 0)))))"
+             SELECT 1 FROM steps r
+             WHERE r.node = s.node AND r.status IN ('ready', 'running', 'waiting')
+                 AND (r.status = 'running' OR (r.task <> s.task AND (r.status = 'waiting'
+                     OR (r.status = 'ready' AND (r.ordinal > 0 OR r.attempt > 0))))))"
     };
 }
 
@@ -53,6 +57,11 @@ impl StepStore for Backend {
         end: &StepEnd,
     ) -> StoreResult<Advance> {
         during("ending a step", advance::finish(self, step, token, end)).await
+    }
+
+    async fn return_unknown(&self, instance: InstanceId, keep: &[ClaimToken]) -> StoreResult<u64> {
+        let work = release::unknown(self, instance, keep);
+        during("giving back steps held unknowingly", work).await
     }
 
     async fn return_claims(&self, instance: InstanceId) -> StoreResult<u64> {
@@ -112,16 +121,11 @@ async fn claim(
     Ok(in_order(claims))
 }
 
-/// Sets the best claimable steps running. Of the steps that wait for one node only the first is taken,
-/// and none while another runs there; the index `steps_one_per_node` stands behind that.
-async fn take(
-    conn: &mut Conn,
-    instance: InstanceId,
-    limit: i64,
-    now: DateTime<Utc>,
-) -> Result<Vec<Row>, Fault> {
-    Ok(sqlx::query(concat!(
-        "WITH candidates AS (
+/// Sets the best claimable steps running: at ($1), at most ($2), for ($3). Of the steps that wait for one
+/// node only the first is taken, and none while another runs there; the index `steps_one_per_node` stands
+/// behind that.
+pub(super) const TAKE: &str = concat!(
+    "WITH candidates AS (
              SELECT s.id, s.node, t.priority, t.created,
                  ROW_NUMBER() OVER (
                      PARTITION BY s.node
@@ -132,8 +136,8 @@ async fn take(
                  AND (s.not_before IS NULL OR s.not_before <= $1)
                  AND t.status IN ('running', 'terminating')
                  AND ",
-        node_is_free!(),
-        "
+    node_is_free!(),
+    "
          ),
          picked AS MATERIALIZED (
              SELECT s.id AS picked_id
@@ -141,23 +145,31 @@ async fn take(
              WHERE (c.node IS NULL OR c.place = 1) AND s.status IN ('ready', 'waiting')
              ORDER BY c.priority DESC, c.created, s.task, s.stage, s.pipeline_ordinal
              LIMIT $2",
-        skip_locked!(),
-        ")
+    skip_locked!(),
+    ")
          UPDATE steps SET status = 'running', holder = $3, token = ",
-        fresh_token!(),
-        ", attempt = attempt + 1, poked = FALSE, not_before = NULL, waiting_for = NULL,
+    fresh_token!(),
+    ", attempt = attempt + 1, poked = FALSE, not_before = NULL, waiting_for = NULL,
              started = COALESCE(started, $1), updated = $1,
              deadline = COALESCE(deadline, ",
-        plus_seconds!("$1", "timeout_s"),
-        ")
+    plus_seconds!("$1", "timeout_s"),
+    ")
          FROM picked WHERE steps.id = picked.picked_id
          RETURNING *"
-    ))
-    .bind(stamp(now))
-    .bind(limit.max(0))
-    .bind(instance.0)
-    .fetch_all(conn)
-    .await?)
+);
+
+async fn take(
+    conn: &mut Conn,
+    instance: InstanceId,
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<Row>, Fault> {
+    Ok(sqlx::query(TAKE)
+        .bind(stamp(now))
+        .bind(limit.max(0))
+        .bind(instance.0)
+        .fetch_all(conn)
+        .await?)
 }
 
 /// RETURNING has no order of its own.

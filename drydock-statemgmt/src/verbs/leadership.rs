@@ -1,5 +1,6 @@
 //! Heartbeats and the king of the hill.
 
+use std::future::Future;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,15 +10,19 @@ use drydock_model::store::{LeaderStore, Leadership, StoreError, StoreResult};
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{Backend, Conn, during, stamp};
+use super::{Backend, Conn, stamp};
 use crate::column::before;
-use crate::fault::Fault;
+use crate::fault::{Fault, within};
+
+/// After this a verb here is given up: an instance that learns late that it could not say that it lives has been taken
+/// for dead meanwhile. Less than the least sensible grace period.
+const PROMPT: Duration = Duration::from_secs(3);
 
 #[async_trait]
 impl LeaderStore for Backend {
     async fn heartbeat(&self, instance: InstanceId) -> StoreResult<()> {
-        during("writing the heartbeat", async {
-            let mut tx = self.write().await?;
+        promptly("writing the heartbeat", async {
+            let mut tx = self.write_pulse().await?;
             let now = self.now(&mut tx).await?;
             beat(&mut tx, instance, now).await?;
             Ok(tx.commit().await?)
@@ -26,8 +31,8 @@ impl LeaderStore for Backend {
     }
 
     async fn farewell(&self, instance: InstanceId) -> StoreResult<()> {
-        during("removing the heartbeat", async {
-            let mut tx = self.write().await?;
+        promptly("removing the heartbeat", async {
+            let mut tx = self.write_pulse().await?;
             sqlx::query("DELETE FROM instances WHERE id = $1")
                 .bind(instance.0)
                 .execute(&mut *tx)
@@ -42,12 +47,12 @@ impl LeaderStore for Backend {
         instance: InstanceId,
         grace: Duration,
     ) -> StoreResult<Option<Leadership>> {
-        during("claiming the leadership", claim(self, instance, grace)).await
+        promptly("claiming the leadership", claim(self, instance, grace)).await
     }
 
     async fn renew_leadership(&self, leader: Leadership) -> StoreResult<bool> {
-        during("renewing the leadership", async {
-            let mut tx = self.write().await?;
+        promptly("renewing the leadership", async {
+            let mut tx = self.write_pulse().await?;
             // The row first, the time after: waiting for it must not make the ping older.
             let reigns: Option<i64> = sqlx::query_scalar(concat!(
                 "SELECT epoch FROM leadership WHERE instance = $1 AND epoch = $2",
@@ -72,8 +77,8 @@ impl LeaderStore for Backend {
     }
 
     async fn abdicate(&self, leader: Leadership) -> StoreResult<()> {
-        during("giving up the leadership", async {
-            let mut tx = self.write().await?;
+        promptly("giving up the leadership", async {
+            let mut tx = self.write_pulse().await?;
             sqlx::query(
                 "UPDATE leadership SET instance = NULL, pinged = NULL
                  WHERE instance = $1 AND epoch = $2",
@@ -88,7 +93,7 @@ impl LeaderStore for Backend {
     }
 
     async fn leader(&self) -> StoreResult<Option<Leadership>> {
-        during("reading who leads", async {
+        promptly("reading who leads", async {
             let row =
                 sqlx::query("SELECT instance, epoch FROM leadership WHERE instance IS NOT NULL")
                     .fetch_optional(&self.readers)
@@ -103,6 +108,10 @@ impl LeaderStore for Backend {
         })
         .await
     }
+}
+
+async fn promptly<T>(what: &str, work: impl Future<Output = Result<T, Fault>>) -> StoreResult<T> {
+    within(PROMPT, what, work).await
 }
 
 /// This instance lives, as of now.
@@ -122,11 +131,12 @@ pub(super) async fn beat(
     Ok(())
 }
 
-/// Holds the reign until the transaction ends: no other can become leader before it has committed.
+/// Holds the reign until the transaction ends: no other can become leader before it has committed. The leader itself
+/// goes on renewing it meanwhile.
 pub(super) async fn reign(conn: &mut Conn, leader: Leadership) -> Result<(), Fault> {
     let epoch: Option<i64> = sqlx::query_scalar(concat!(
         "SELECT epoch FROM leadership WHERE instance = $1 AND epoch = $2",
-        for_share!()
+        for_key_share!()
     ))
     .bind(leader.instance.0)
     .bind(leader.epoch.0)
@@ -143,14 +153,16 @@ async fn claim(
     instance: InstanceId,
     grace: Duration,
 ) -> Result<Option<Leadership>, Fault> {
-    let mut tx = backend.write().await?;
+    let mut tx = backend.write_pulse().await?;
     let row = sqlx::query(concat!(
         "SELECT instance, epoch, pinged FROM leadership WHERE hill = 1",
-        for_update!()
+        for_key_update_or_skip!()
     ))
     .fetch_optional(&mut *tx)
-    .await?
-    .ok_or_else(|| StoreError::Internal("the table leadership has lost its row".to_owned()))?;
+    .await?;
+    let Some(row) = row else {
+        return held_by_another(&mut tx).await;
+    };
     let now = backend.now(&mut tx).await?;
     let king: Option<Uuid> = row.try_get("instance")?;
     let pinged: Option<DateTime<Utc>> = row.try_get("pinged")?;
@@ -170,4 +182,17 @@ async fn claim(
         instance,
         epoch: Epoch(epoch),
     }))
+}
+
+/// The row is locked: by a leader at its work, or by a contender who was faster.
+async fn held_by_another(conn: &mut Conn) -> Result<Option<Leadership>, Fault> {
+    let there: Option<i64> = sqlx::query_scalar("SELECT epoch FROM leadership WHERE hill = 1")
+        .fetch_optional(conn)
+        .await?;
+    match there {
+        Some(_) => Ok(None),
+        None => {
+            Err(StoreError::Internal("the table leadership has lost its row".to_owned()).into())
+        }
+    }
 }

@@ -39,7 +39,38 @@ pub(super) async fn all_of(backend: &Backend, instance: InstanceId) -> Result<u6
     Ok(count)
 }
 
+/// Gives back the steps that an instance holds under other tokens than these.
+///
+/// Its last claim may be under way still, after the caller has given it up; the turn waits for that to be
+/// over. It is not kept while tasks are waited for: all claimers would wait along.
+pub(super) async fn unknown(
+    backend: &Backend,
+    instance: InstanceId,
+    keep: &[ClaimToken],
+) -> Result<u64, Fault> {
+    let mut tx = backend.write().await?;
+    backend.claim_turn(&mut tx).await?;
+    let held = sqlx::query(concat!(
+        "SELECT task, token FROM steps WHERE holder = $1 AND NOT token ",
+        in_ids!("$2")
+    ))
+    .bind(instance.0)
+    .bind(id_list(keep.iter().map(|token| token.0)))
+    .fetch_all(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    if held.is_empty() {
+        return Ok(0);
+    }
+    let mut tx = backend.write().await?;
+    let count = release(backend, &mut tx, &held).await?;
+    backend.commit_and_wake(tx).await?;
+    Ok(count)
+}
+
 /// Takes back the steps of instances that have been silent for longer than `grace`, and forgets those.
+/// They are forgotten first: a heartbeat that comes late waits for the end of this, and a claim with it. Who
+/// has no heartbeat at all is as silent as who has an old one.
 pub(super) async fn silent(
     backend: &Backend,
     leader: Leadership,
@@ -49,18 +80,17 @@ pub(super) async fn silent(
     leadership::reign(&mut tx, leader).await?;
     let now = backend.now(&mut tx).await?;
     let limit = before(now, grace);
-    let held = sqlx::query(
-        "SELECT task, token FROM steps s WHERE s.holder IS NOT NULL AND NOT EXISTS
-             (SELECT 1 FROM instances i WHERE i.id = s.holder AND i.beat >= $1)",
-    )
-    .bind(stamp(limit))
-    .fetch_all(&mut *tx)
-    .await?;
-    let count = release(backend, &mut tx, &held).await?;
     sqlx::query("DELETE FROM instances WHERE beat < $1")
         .bind(stamp(limit))
         .execute(&mut *tx)
         .await?;
+    let held = sqlx::query(
+        "SELECT task, token FROM steps s WHERE s.holder IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM instances i WHERE i.id = s.holder)",
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let count = release(backend, &mut tx, &held).await?;
     if count == 0 {
         tx.commit().await?;
     } else {

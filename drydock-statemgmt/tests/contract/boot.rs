@@ -1,16 +1,18 @@
 //! Boot-action contexts and reports.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use drydock_model::boot::{BootContext, BootEntry, BootStatus};
 use drydock_model::id::{BootActionId, TaskId};
-use drydock_model::step::{PipelinePlan, StepAction, StepStatus};
-use drydock_model::store::StoreError;
+use drydock_model::step::{ClaimedStep, PipelinePlan, Step, StepAction, StepStatus};
+use drydock_model::store::{Store, StoreError, StoreResult};
+use serde_json::json;
 use ulid::Ulid;
 use uuid::Uuid;
 
 use crate::place::{
-    Place, claim_one, digest, done, instance, lead, message, new_task, nodes, pipeline, plan,
+    Place, claim_one, digest, done, facts, id, instance, lead, message, nodes, pipeline, plan,
     planned,
 };
 
@@ -39,6 +41,17 @@ pub fn context(node: &str, task: TaskId) -> BootContext {
     }
 }
 
+/// By the holder of this claim.
+pub async fn open(
+    store: &Arc<dyn Store>,
+    claim: &ClaimedStep,
+    context: &BootContext,
+) -> StoreResult<()> {
+    store
+        .open_boot_context(claim.step.id, claim.token, context)
+        .await
+}
+
 fn deployment(node: &str) -> PipelinePlan {
     let mut pipeline = pipeline(Some(node), 2);
     pipeline.steps[1].action = StepAction::BootactionReport;
@@ -47,11 +60,13 @@ fn deployment(node: &str) -> PipelinePlan {
 
 pub async fn a_fresh_context_voids_the_old(place: Place) {
     let store = place.open().await;
-    let task = store.create_task(&new_task(0)).await.unwrap().id;
+    let leader = lead(&store).await;
+    let task = planned(&store, leader, &plan([nodes(&["n1", "n2"])])).await;
+    let (n1, n2) = (claim_one(&store).await, claim_one(&store).await);
     assert_eq!(store.boot_context("n1").await, Err(StoreError::NotFound));
     let old = context("n1", task);
-    store.open_boot_context(&old).await.unwrap();
-    store.open_boot_context(&context("n2", task)).await.unwrap();
+    open(&store, &n1, &old).await.unwrap();
+    open(&store, &n2, &context("n2", task)).await.unwrap();
     let found = store.boot_context("n1").await.unwrap();
     assert_eq!(
         found,
@@ -72,7 +87,7 @@ pub async fn a_fresh_context_voids_the_old(place: Place) {
         key_hash: vec![9; 32],
         ..context("n1", task)
     };
-    store.open_boot_context(&fresh).await.unwrap();
+    open(&store, &n1, &fresh).await.unwrap();
     let found = store.boot_context("n1").await.unwrap();
     assert_eq!(
         (&found.key_hash, &found.entries),
@@ -88,8 +103,81 @@ pub async fn a_fresh_context_voids_the_old(place: Place) {
         entries: vec![],
         ..context("n1", task)
     };
-    store.open_boot_context(&bare).await.unwrap();
+    open(&store, &n1, &bare).await.unwrap();
     assert_eq!(store.boot_context("n1").await.unwrap().entries, []);
+}
+
+pub async fn only_the_holder_opens_a_context(place: Place) {
+    let store = place.open().await;
+    let leader = lead(&store).await;
+    let task = planned(&store, leader, &plan([nodes(&["n1"])])).await;
+    let lost = claim_one(&store).await;
+    store.return_step(lost.step.id, lost.token).await.unwrap();
+    assert_eq!(
+        open(&store, &lost, &context("n1", task)).await,
+        Err(StoreError::StaleClaim)
+    );
+    assert_eq!(store.boot_context("n1").await, Err(StoreError::NotFound));
+    let held = claim_one(&store).await;
+    let current = context("n1", task);
+    open(&store, &held, &current).await.unwrap();
+    let before = store.boot_context("n1").await.unwrap();
+    let other = ClaimedStep {
+        step: Step {
+            id: id(),
+            ..held.step.clone()
+        },
+        ..held.clone()
+    };
+    for stale in [&lost, &other] {
+        let late = BootContext {
+            key_hash: vec![9; 32],
+            ..context("n1", task)
+        };
+        assert_eq!(
+            open(&store, stale, &late).await,
+            Err(StoreError::StaleClaim)
+        );
+    }
+    assert_eq!(store.boot_context("n1").await.unwrap(), before);
+}
+
+pub async fn what_a_machine_says_is_limited(place: Place) {
+    let store = place.open().await;
+    let leader = lead(&store).await;
+    let task = planned(&store, leader, &plan([vec![deployment("n1")]])).await;
+    let deploying = claim_one(&store).await;
+    let context = context("n1", task);
+    open(&store, &deploying, &context).await.unwrap();
+    let action = context.entries[0].action_id;
+    let mut long = message(&"ü".repeat(40_000));
+    long.extra = facts(json!({"left": "out"}));
+    store
+        .report_boot_action(action, None, &[long])
+        .await
+        .unwrap();
+    for _ in 0..3 {
+        let report = vec![message("again and again"); 400];
+        store
+            .report_boot_action(action, None, &report)
+            .await
+            .unwrap();
+    }
+    // The status counts all the same.
+    let more = [message("the last word")];
+    let entry = store
+        .report_boot_action(action, Some(BootStatus::Failure), &more)
+        .await
+        .unwrap();
+    assert_eq!(entry.status, BootStatus::Failure);
+    let said = store.tree(task).await.unwrap().steps.remove(1).messages;
+    assert_eq!(said.len(), 1001);
+    assert_eq!(said[1000].message, "further messages were dropped");
+    assert_eq!(said[999], message("again and again"));
+    // Of text and extra together: 80,000 bytes of text, "left", and "out" with its quotes.
+    let (text, note) = said[0].message.split_at(64 * 1024);
+    assert!(text.chars().all(|sign| sign == 'ü'));
+    assert_eq!((note, said[0].extra.len()), (" ... (cut, 80009 bytes)", 0));
 }
 
 pub async fn reports_are_final_and_reach_the_step(place: Place) {
@@ -98,9 +186,12 @@ pub async fn reports_are_final_and_reach_the_step(place: Place) {
     let shape = plan([vec![deployment("n1"), deployment("n2")]]);
     let task = planned(&store, leader, &shape).await;
     let context = context("n1", task);
-    store.open_boot_context(&context).await.unwrap();
-    for _ in 0..2 {
+    for node in ["n1", "n2"] {
         let claim = claim_one(&store).await;
+        assert_eq!(claim.step.node.as_deref(), Some(node));
+        if node == "n1" {
+            open(&store, &claim, &context).await.unwrap();
+        }
         store
             .finish_step(claim.step.id, claim.token, &done())
             .await
@@ -175,7 +266,9 @@ pub async fn a_report_without_a_step_reaches_the_task(place: Place) {
     let leader = lead(&store).await;
     let task = planned(&store, leader, &plan([nodes(&["n1"])])).await;
     let context = context("n1", task);
-    store.open_boot_context(&context).await.unwrap();
+    open(&store, &claim_one(&store).await, &context)
+        .await
+        .unwrap();
     let action = context.entries[2].action_id;
     store
         .report_boot_action(action, Some(BootStatus::Success), &[message("up")])
@@ -193,9 +286,9 @@ pub async fn a_report_during_the_look_is_not_slept_over(place: Place) {
     pipeline.steps.remove(0);
     let task = planned(&store, leader, &plan([vec![pipeline]])).await;
     let context = context("n1", task);
-    store.open_boot_context(&context).await.unwrap();
     let hour = Duration::from_secs(3600);
     let claim = claim_one(&store).await;
+    open(&store, &claim, &context).await.unwrap();
     let action = context.entries[0].action_id;
     store
         .report_boot_action(action, Some(BootStatus::Success), &[message("up")])

@@ -218,6 +218,23 @@ pub async fn a_task_keeps_the_nodes_it_has_begun_on(place: Place) {
     assert_eq!(claim_one(&store).await.step.task, second);
 }
 
+pub async fn a_first_step_given_back_keeps_its_node(place: Place) {
+    let store = place.open().await;
+    let leader = lead(&store).await;
+    let first = planned(&store, leader, &plan([nodes(&["a"])])).await;
+    let begun = claim_one(&store).await;
+    let better = planned_at(&store, leader, &plan([nodes(&["a"])]), 50).await;
+    store.return_step(begun.step.id, begun.token).await.unwrap();
+    let again = store.claim_steps(instance(), 9).await.unwrap();
+    assert_eq!(again.len(), 1);
+    assert_eq!(again[0].step.task, first, "its node is in an unknown state");
+    store
+        .finish_step(again[0].step.id, again[0].token, &done())
+        .await
+        .unwrap();
+    assert_eq!(claim_one(&store).await.step.task, better);
+}
+
 pub async fn a_power_cycle_that_has_begun_is_ended_though_its_task_is_to_stop(place: Place) {
     let store = place.open().await;
     let leader = lead(&store).await;

@@ -6,7 +6,7 @@ use drydock_model::id::{Digest, TaskId};
 use drydock_model::ingest::{Format, Source};
 use drydock_model::store::StoreError;
 
-use crate::boot::context;
+use crate::boot::{context, open};
 use crate::claims::intent;
 use crate::place::{Place, claim_one, digest, done, lead, new_task, nodes, plan, planned};
 
@@ -43,16 +43,13 @@ pub async fn what_ended_long_ago_goes_and_its_journal_stays(place: Place) {
         let claim = claim_one(&store).await;
         let entry = intent(&claim, "power_off");
         store.record_intent(claim.token, &entry).await.unwrap();
+        open(&store, &claim, &context(node, task)).await.unwrap();
         store
             .finish_step(claim.step.id, claim.token, &done())
             .await
             .unwrap();
         gone.push(task);
     }
-    store
-        .open_boot_context(&context("a", gone[0]))
-        .await
-        .unwrap();
     age(&place, 3).await;
     // Pinned again lately: a task is about to be planned by it.
     store.pin(&other, &sources()).await.unwrap();

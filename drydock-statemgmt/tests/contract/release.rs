@@ -2,9 +2,15 @@
 
 use std::time::Duration;
 
+use drydock_model::id::ClaimToken;
+use drydock_model::step::StepAction;
 use drydock_model::store::StoreError;
+use uuid::Uuid;
 
-use crate::place::{GRACE, Place, claim_one, done, instance, lead, nodes, plan, planned, statuses};
+use crate::claims::intent;
+use crate::place::{
+    GRACE, Place, claim_one, done, instance, lead, nodes, pipeline, plan, planned, statuses,
+};
 
 pub async fn claims_are_returned(place: Place) {
     let store = place.open().await;
@@ -23,6 +29,49 @@ pub async fn claims_are_returned(place: Place) {
     let step = store.tree(task).await.unwrap().steps.remove(0);
     assert_eq!((step.holder, step.attempt), (None, 1));
     assert_eq!(store.claim_steps(other, 5).await.unwrap().len(), 2);
+}
+
+pub async fn what_is_held_unknowingly_is_returned(place: Place) {
+    let store = place.open().await;
+    let leader = lead(&store).await;
+    let going_on = planned(&store, leader, &plan([nodes(&["a", "b"])])).await;
+    let mut cycle = pipeline(Some("d"), 2);
+    cycle.steps[0].action = StepAction::PowerCycleNode;
+    let stopping = planned(&store, leader, &plan([vec![pipeline(Some("c"), 2), cycle]])).await;
+    let others = planned(&store, leader, &plan([nodes(&["e"])])).await;
+    let me = instance();
+    let mine = store.claim_steps(me, 4).await.unwrap();
+    store.claim_steps(instance(), 1).await.unwrap();
+    let cycling = &mine[3];
+    store
+        .record_intent(cycling.token, &intent(cycling, "power_off"))
+        .await
+        .unwrap();
+    store.terminate_task(stopping, "alice").await.unwrap();
+
+    let all: Vec<_> = mine.iter().map(|claim| claim.token).collect();
+    assert_eq!(store.return_unknown(me, &all).await, Ok(0));
+    assert_eq!(store.return_unknown(instance(), &[]).await, Ok(0));
+    // The token of a claim that is over keeps nothing.
+    let kept = [ClaimToken(Uuid::new_v4()), mine[1].token];
+    assert_eq!(store.return_unknown(me, &kept).await, Ok(3));
+    assert_eq!(statuses(&store, going_on).await, ["ready", "running"]);
+    assert_eq!(
+        statuses(&store, stopping).await,
+        ["terminated", "terminated", "ready", "terminated"]
+    );
+    assert_eq!(statuses(&store, others).await, ["running"]);
+    let (step, token) = (&mine[0].step, mine[0].token);
+    let late = store.finish_step(step.id, token, &done()).await;
+    assert_eq!(late, Err(StoreError::StaleClaim));
+    let step = &mine[1].step;
+    store
+        .finish_step(step.id, mine[1].token, &done())
+        .await
+        .unwrap();
+    // None named, none kept.
+    assert_eq!(store.claim_steps(me, 9).await.unwrap().len(), 2);
+    assert_eq!(store.return_unknown(me, &[]).await, Ok(2));
 }
 
 pub async fn silent_instances_lose_their_steps_and_living_ones_do_not(place: Place) {

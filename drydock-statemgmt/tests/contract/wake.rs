@@ -7,6 +7,7 @@ use drydock_model::id::BootActionId;
 use drydock_model::store::Wake;
 use ulid::Ulid;
 
+use crate::boot::open;
 use crate::place::{
     GRACE, Place, claim_one, digest, done, instance, lead, new_task, nodes, pipeline, plan,
 };
@@ -67,6 +68,10 @@ pub async fn verbs_that_make_work_call(place: Place) {
     store.return_claims(me).await.unwrap();
     called(&mut wake, "return_claims").await;
     drain(&mut wake).await;
+    store.claim_steps(me, 1).await.unwrap();
+    store.return_unknown(me, &[]).await.unwrap();
+    called(&mut wake, "return_unknown").await;
+    drain(&mut wake).await;
     let claim = claim_one(&store).await;
     store.return_step(claim.step.id, claim.token).await.unwrap();
     called(&mut wake, "return_step").await;
@@ -90,7 +95,8 @@ pub async fn verbs_that_make_work_call(place: Place) {
             status: BootStatus::Incomplete,
         }],
     };
-    store.open_boot_context(&context).await.unwrap();
+    let claim = claim_one(&store).await;
+    open(&store, &claim, &context).await.unwrap();
     store
         .report_boot_action(action_id, Some(BootStatus::Success), &[])
         .await
@@ -102,8 +108,12 @@ pub async fn verbs_that_make_work_call(place: Place) {
     drain(&mut wake).await;
     store.ping().await.unwrap();
     store.heartbeat(me).await.unwrap();
+    store.return_unknown(me, &[]).await.unwrap();
     let idle = tokio::time::timeout(Duration::from_millis(150), wake.changed()).await;
-    assert!(idle.is_err(), "a heartbeat is no change");
+    assert!(
+        idle.is_err(),
+        "neither a heartbeat nor a look for unknown claims is a change"
+    );
 }
 
 pub async fn a_call_between_two_looks_is_kept(place: Place) {

@@ -159,23 +159,21 @@ fn a_cycle_resumed_anywhere_never_cycles_twice() {
 
 #[test]
 fn a_machine_that_was_seen_on_may_be_off_again() {
-    let journal = [
-        entry(POWER_OFF, DONE, &seen(true, "pxe"), "acknowledged"),
-        entry(
-            POWER_ON,
-            DONE,
-            &seen(false, "pxe"),
-            &power_evidence(Some(true)),
-        ),
-    ];
-    assert_eq!(
-        gist(&look(
-            StepAction::PowerCycleNode,
-            &seen(false, "none"),
-            &journal
-        )),
-        "done"
-    );
+    for evidence in [power_evidence(Some(true)), SO_ALREADY.to_owned()] {
+        let journal = [
+            entry(POWER_OFF, DONE, &seen(true, "pxe"), "acknowledged"),
+            entry(POWER_ON, DONE, &seen(false, "pxe"), &evidence),
+        ];
+        assert_eq!(
+            gist(&look(
+                StepAction::PowerCycleNode,
+                &seen(false, "none"),
+                &journal
+            )),
+            "done",
+            "{evidence}"
+        );
+    }
 }
 
 #[test]

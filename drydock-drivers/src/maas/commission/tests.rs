@@ -126,3 +126,26 @@ fn a_controller_is_left_alone_and_an_unknown_node_fails() {
         "fail"
     );
 }
+
+#[test]
+fn after_a_failed_release_it_is_not_advised_what_maas_refuses() {
+    for status in [Status::ReleasingFailed, Status::FailedDiskErasing] {
+        let Then::Fail(error) = look(status, &[]).then else {
+            panic!("no failure")
+        };
+        assert_eq!(error.advice, RELEASE_FIRST, "{status:?}");
+    }
+}
+
+#[test]
+fn a_broken_machine_of_somebody_else_is_not_commissioned() {
+    let mut machine = trial::machine(Status::Broken);
+    machine.owner = Some("somebody".into());
+    let plan = plan(
+        &trial::node("n1"),
+        &Place::Machine(machine),
+        &[],
+        Duration::ZERO,
+    );
+    assert_eq!(gist(&plan), "fail");
+}

@@ -1,6 +1,7 @@
 //! Plans of deployment as tables over states and journals.
 
 use drydock_model::change::ChangeOutcome;
+use drydock_model::driver::Then;
 use drydock_model::effective::{Asset, BootAction};
 
 use super::*;
@@ -12,7 +13,6 @@ fn seen(status: Status, owner: Option<&str>, key: Key) -> Seen {
     machine.owner = owner.map(str::to_owned);
     Seen {
         place: Place::Machine(machine),
-        us: "admin".into(),
         annotations: BTreeMap::new(),
         key,
     }
@@ -110,13 +110,30 @@ fn a_lost_deploy_is_sent_again_only_when_nothing_moved() {
 
 #[test]
 fn a_machine_of_somebody_else_is_not_taken() {
-    assert_eq!(
-        gist(&look(
-            &seen(Status::Allocated, Some("somebody"), Key::Absent),
-            &[]
-        )),
-        "fail"
-    );
+    for status in [Status::Allocated, Status::FailedDeployment] {
+        for owner in [Some("somebody"), None] {
+            let plan = look(&seen(status, owner, Key::Absent), &[]);
+            let Then::Fail(error) = plan.then else {
+                panic!("{status:?} of {owner:?}: {plan:?}")
+            };
+            assert!(plan.changes.is_empty());
+            assert!(
+                error.got.contains(owner.unwrap_or("nobody")) && error.got.contains("admin"),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn after_a_failed_release_it_is_not_advised_what_maas_refuses() {
+    for status in [Status::ReleasingFailed, Status::FailedDiskErasing] {
+        let plan = look(&seen(status, Some("admin"), Key::Absent), &[]);
+        let Then::Fail(error) = plan.then else {
+            panic!("{plan:?}")
+        };
+        assert_eq!(error.advice, RELEASE_FIRST);
+    }
 }
 
 #[test]

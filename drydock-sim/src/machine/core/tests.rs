@@ -8,6 +8,8 @@ const SOUND: MachineFaults = MachineFaults {
     bmc_silent: false,
     bmc_wrong_password: false,
     ignores_power: false,
+    refuses_power: false,
+    refuses_same_power: false,
     forgets_boot_device: false,
     fails_commissioning: false,
     fails_deployment: false,

@@ -1,0 +1,91 @@
+//! Settings that can never work are refused, each by its key.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::Settings;
+
+impl Settings {
+    /// Refuses what would leave a server idle, spinning, or at odds with itself.
+    ///
+    /// # Errors
+    /// The key, its value and what would work.
+    pub fn check(&self) -> Result<()> {
+        if self.engine.workers == 0 {
+            bail!("engine.workers is 0: no step would ever run; 1 is the least");
+        }
+        let periods = [
+            ("leader.grace_period", self.leader.grace_period),
+            ("leader.claim_interval", self.leader.claim_interval),
+            ("engine.heartbeat", self.engine.heartbeat),
+            ("engine.poll_interval", self.engine.poll_interval),
+            ("engine.retry_base", self.engine.retry_base),
+            ("engine.retry_cap", self.engine.retry_cap),
+            (
+                "drivers.maas.poll_interval",
+                self.drivers.maas.poll_interval,
+            ),
+            ("oob.ipmi.timeout", self.oob.ipmi.timeout),
+            ("oob.ipmi.poll_interval", self.oob.ipmi.poll_interval),
+        ];
+        for (key, period) in periods {
+            if Duration::from(period).is_zero() {
+                bail!("{key} is 0: a server would spin; give a length of time such as 100ms");
+            }
+        }
+        let grace = Duration::from(self.leader.grace_period);
+        for (key, period) in [
+            ("engine.heartbeat", self.engine.heartbeat),
+            ("leader.claim_interval", self.leader.claim_interval),
+        ] {
+            if Duration::from(period) * 3 > grace {
+                bail!(
+                    "{key} is {period} and leader.grace_period is {}: a server that misses one beat would lose its place; the grace has to be at least three times as long",
+                    self.leader.grace_period
+                );
+            }
+        }
+        if self.oob.ipmi.cipher_suites.is_empty() {
+            bail!(
+                "oob.ipmi.cipher_suites is empty: no session could be opened; 17 and 3 are supported"
+            );
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Settings, Span};
+
+    #[test]
+    fn the_defaults_work() {
+        assert!(Settings::default().check().is_ok());
+    }
+
+    #[test]
+    fn what_cannot_work_is_named() {
+        let cases: [(&str, fn(&mut Settings)); 5] = [
+            ("engine.workers", |settings| settings.engine.workers = 0),
+            ("leader.grace_period", |settings| {
+                settings.leader.grace_period = Span::seconds(0.0)
+            }),
+            ("engine.retry_base", |settings| {
+                settings.engine.retry_base = Span::seconds(0.0)
+            }),
+            ("engine.heartbeat", |settings| {
+                settings.engine.heartbeat = Span::seconds(2.0)
+            }),
+            ("oob.ipmi.cipher_suites", |settings| {
+                settings.oob.ipmi.cipher_suites.clear()
+            }),
+        ];
+        for (key, spoil) in cases {
+            let mut settings = Settings::default();
+            spoil(&mut settings);
+            let error = settings.check().expect_err(key).to_string();
+            assert!(error.starts_with(key), "{error}");
+        }
+    }
+}

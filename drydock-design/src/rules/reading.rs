@@ -1,0 +1,87 @@
+//! What is told while documents are read, before any rule can look at them. The ingester finds these; they stand here for their pages.
+
+use drydock_model::finding::Level;
+
+use super::{Rule, from_compilation};
+
+const fn reading(
+    id: &'static str,
+    code: &'static str,
+    name: &'static str,
+    [what, why, fix]: [&'static str; 3],
+) -> Rule {
+    Rule {
+        id,
+        code,
+        name,
+        level: Level::Error,
+        what,
+        why,
+        fix,
+        run: from_compilation,
+    }
+}
+
+/// Why a text cannot be taken for a design. Their level cannot be changed: without its documents there is no design to judge.
+pub static READING: [Rule; 6] = [
+    reading(
+        "document/readable",
+        "DD000",
+        "Readable Text",
+        [
+            "The text is YAML, within the limits of size, depth and repetition, and no key stands twice in a map.",
+            "What stands after the fault, or which of two values was meant, would be a guess.",
+            "Look at the indentation, the quotes and the brackets at the place and just before it; tabs cannot indent.",
+        ],
+    ),
+    reading(
+        "document/form",
+        "DD000",
+        "Document Form",
+        [
+            "Each document has one of the two forms, and that which the reader was told to expect.",
+            "A document of no form has no kind and no name.",
+            "Begin it with `apiVersion: drydock/v1` and `kind`, or with `schema: drydock/<Kind>/v1`.",
+        ],
+    ),
+    reading(
+        "document/kind",
+        "DD000",
+        "Document Kind",
+        [
+            "The kind is one of the eight.",
+            "Nobody would read a document of another kind.",
+            "Correct the spelling; kinds are written with capitals, as in BaremetalNode.",
+        ],
+    ),
+    reading(
+        "document/name",
+        "DD000",
+        "Document Name",
+        [
+            "Each document has a name.",
+            "Other documents refer to it by name.",
+            "Set metadata.name to a text.",
+        ],
+    ),
+    reading(
+        "document/body",
+        "DD000",
+        "Document Body",
+        [
+            "Each document has a body: spec in the yaml form, data in the deckhand form.",
+            "A document without one says nothing, and was probably cut off.",
+            "Write the body, or remove the document.",
+        ],
+    ),
+    reading(
+        "document/schema",
+        "DD001",
+        "Document Schema",
+        [
+            "Each field is known where it stands, and has the type that it must have.",
+            "What is not understood would silently be lost.",
+            "Correct the field as the message says; it often names the one that was meant.",
+        ],
+    ),
+];

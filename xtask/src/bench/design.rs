@@ -1,0 +1,161 @@
+//! `cargo xtask bench design`: how long it takes to read, compile and judge a site, and how much memory.
+//!
+//! `cargo xtask` itself is built without optimisation, so it starts itself again as a release build. The same by hand:
+//! `cargo run --release -p xtask -- bench design --nodes 10000`.
+
+use std::fs;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use drydock_design::{compile, digest, validate};
+use drydock_ingester::DesignIngester;
+use drydock_model::finding::Level;
+use drydock_model::ingest::{Format, Ingester, Source};
+use serde_json::{Value, json};
+
+use super::{Arguments, median, site};
+use crate::command;
+use crate::repository::Repository;
+
+/// How often a site is read.
+const RUNS: u32 = 7;
+
+/// One run, in milliseconds.
+struct Run {
+    parse: f64,
+    compile: f64,
+    rules: f64,
+}
+
+/// Measures, or has the release build measure.
+///
+/// # Errors
+/// The release build cannot be made, or the site that was made has faults.
+pub(super) fn run(repository: &Repository, arguments: &Arguments) -> Result<Value> {
+    let runs = arguments.runs.unwrap_or(RUNS);
+    if cfg!(debug_assertions) {
+        return by_release_build(repository, arguments.nodes, runs);
+    }
+    let text = site::yaml(arguments.nodes);
+    let bytes = text.len();
+    let source = Source {
+        name: "generated".into(),
+        format: Format::Auto,
+        text,
+        without: Vec::new(),
+    };
+    let mut all = Vec::new();
+    for number in 1..=runs {
+        let run = measure(&source, arguments.nodes)?;
+        let Run {
+            parse,
+            compile,
+            rules,
+        } = run;
+        eprintln!(
+            "run {number} of {runs}: parse {parse:.1} ms, compile {compile:.1} ms, rules {rules:.1} ms"
+        );
+        all.push(run);
+    }
+    let of = |field: fn(&Run) -> f64| {
+        let median = median(&all.iter().map(field).collect::<Vec<_>>());
+        (median * 100.0).round() / 100.0
+    };
+    Ok(json!({
+        "benchmark": "design",
+        "nodes": arguments.nodes,
+        "bytes": bytes,
+        "parse_ms": of(|run| run.parse),
+        "compile_ms": of(|run| run.compile),
+        "rules_ms": of(|run| run.rules),
+        "total_ms": of(|run| run.parse + run.compile + run.rules),
+        "peak_rss_mb": peak_rss_mb()?,
+    }))
+}
+
+fn by_release_build(repository: &Repository, nodes: u32, runs: u32) -> Result<Value> {
+    let mut release = repository.cargo();
+    release.args(["run", "--release", "--quiet", "--package", "xtask", "--"]);
+    release.args(["bench", "design"]);
+    release.args(["--nodes", &nodes.to_string(), "--runs", &runs.to_string()]);
+    let printed = command::output(&mut release)?;
+    let line = printed.lines().last().unwrap_or_default();
+    serde_json::from_str(line)
+        .with_context(|| format!("the release build's last line is not JSON: {line:?}"))
+}
+
+/// Reads, compiles and judges once. What was made is dropped outside of the time, as a server keeps it.
+fn measure(source: &Source, nodes: u32) -> Result<Run> {
+    let since = |begin: Instant| begin.elapsed().as_secs_f64() * 1000.0;
+    let begin = Instant::now();
+    let documents = DesignIngester::default()
+        .ingest(source)
+        .map_err(|findings| anyhow::anyhow!("the site cannot be read: {:?}", findings.first()))?;
+    let parse = since(begin);
+
+    let begin = Instant::now();
+    let digest = digest(std::slice::from_ref(source));
+    let compiled = compile(&documents, digest);
+    let compile = since(begin);
+
+    let begin = Instant::now();
+    let findings = validate(&documents, &compiled);
+    let rules = since(begin);
+
+    // A site with faults takes another path than the one to be measured.
+    if let Some(fault) = findings
+        .iter()
+        .find(|finding| finding.level >= Level::Warning)
+    {
+        anyhow::bail!("the site that was made has a fault: {fault}");
+    }
+    ensure!(
+        u32::try_from(compiled.design.nodes.len()) == Ok(nodes),
+        "{} nodes were compiled, not {nodes}",
+        compiled.design.nodes.len()
+    );
+    Ok(Run {
+        parse,
+        compile,
+        rules,
+    })
+}
+
+/// The most memory that this process ever held, in units of 1,000,000 bytes (proc(5), `VmHWM`).
+fn peak_rss_mb() -> Result<f64> {
+    let status = fs::read_to_string("/proc/self/status")
+        .context("cannot read how much memory this process took; is this Linux?")?;
+    let kibibytes: f64 = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| rest.trim().strip_suffix("kB"))
+        .and_then(|number| number.trim().parse().ok())
+        .context("the kernel does not say how much memory this process took")?;
+    Ok((kibibytes * 1024.0 / 100_000.0).round() / 10.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_site_that_is_made_is_sound_and_as_large_as_a_real_one() {
+        for nodes in [1, 50] {
+            let text = site::yaml(nodes);
+            let source = Source {
+                name: "generated".into(),
+                format: Format::Auto,
+                text,
+                without: Vec::new(),
+            };
+            measure(&source, nodes).unwrap();
+        }
+        let added = site::yaml(1100).len() - site::yaml(1000).len();
+        assert!((650..=750).contains(&(added / 100)), "{added}");
+    }
+
+    #[test]
+    fn memory_is_known() {
+        assert!(peak_rss_mb().unwrap() > 1.0);
+    }
+}

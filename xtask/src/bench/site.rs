@@ -1,0 +1,92 @@
+//! A site design of any size, for measurements.
+//!
+//! Each node has a name, five addresses, a MAC address and owner data of its own, and inherits over three profiles a bond, a volume group
+//! and kernel parameters that refer to its hardware profile. Four boot actions choose nodes by filters of every sort.
+
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// Nodes in one rack.
+const RACK: u32 = 40;
+
+/// What all nodes share.
+const SHARED: &str = include_str!("shared.yaml");
+
+/// The site as one stream in the yaml form.
+pub(super) fn yaml(nodes: u32) -> String {
+    let mut text = SHARED.to_owned();
+    // Writing to a String cannot fail.
+    for rack in 0..nodes.div_ceil(RACK) {
+        let _ = write!(
+            text,
+            "---
+apiVersion: drydock/v1
+kind: Rack
+metadata: {{name: rack-{rack:04}}}
+spec:
+  location: {{hall: '{}'}}
+  labels: {{row: '{}'}}
+",
+            rack / 100,
+            rack % 10
+        );
+    }
+    for number in 0..nodes {
+        let _ = text.write_str(&node(number));
+    }
+    text
+}
+
+fn node(number: u32) -> String {
+    // Ranges of 2^20 addresses, the first sixteen of each kept free.
+    let v4 = |network: u32| Ipv4Addr::from((10 << 24) + (network << 20) + 16 + number);
+    let v6 = Ipv6Addr::from((0xfd00_u128 << 112) + 16 + u128::from(number));
+    let [_, high, middle, low] = number.to_be_bytes();
+    let rack = number / RACK;
+    let (role, profile) = if number.is_multiple_of(10) {
+        ("control", "controller")
+    } else {
+        ("compute", "worker")
+    };
+    format!(
+        "---
+apiVersion: drydock/v1
+kind: BaremetalNode
+metadata:
+  name: node-{number:06}
+spec:
+  host_profile: {profile}
+  addressing:
+    - network: oob
+      address: {}
+    - network: pxe
+      address: {}
+    - network: mgmt
+      address: {}
+    - network: storage
+      address: {}
+    - network: tenant
+      address: '{v6}'
+  platform:
+    kernel_params:
+      isolcpus: 'hardwareprofile:cpuset.{role}'
+  metadata:
+    boot_mac: '52:54:00:{high:02x}:{middle:02x}:{low:02x}'
+    rack: rack-{rack:04}
+    tags:
+      - {role}
+      - slot-{:02}
+    owner_data:
+      openstack-{role}: enabled
+      serial: SN{number:08}
+      asset: bench-inventory-{number:08}
+      maintenance: window-{}
+",
+        v4(0),
+        v4(1),
+        v4(2),
+        v4(3),
+        number % RACK,
+        number % 7
+    )
+}
