@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use drydock_api::server::{Api, ApiHandle};
 use drydock_api::state::{ApiState, HealthCache};
+use drydock_design::rules::Options;
 use drydock_drivers::allow::AllowNetworks;
 use drydock_drivers::ipmi::{IpmiDriver, IpmiSettings};
 use drydock_drivers::maas::{MaasDriver, MaasSettings};
@@ -69,11 +70,15 @@ impl Server {
             .context("references")?,
         );
         let ingester: Arc<dyn Ingester> = Arc::new(DesignIngester::default());
-        let designs = Arc::new(Designs::new(
-            Arc::clone(&store),
-            ingester,
-            Arc::clone(&references),
-        ));
+        let designs = Arc::new(
+            Designs::new(Arc::clone(&store), ingester, Arc::clone(&references)).with_rules(
+                Options {
+                    levels: settings.rules.levels.clone(),
+                    oob_types: Some(settings.drivers.oob.iter().cloned().collect()),
+                    ..Options::DEFAULT
+                },
+            ),
+        );
 
         let state = Arc::new(ApiState {
             store: Arc::clone(&store),

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use drydock_design::rules::LevelOverride;
 use drydock_orchestrator::settings::{EngineSettings, Timeouts};
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub design: Design,
     /// References.
     pub references: References,
+    /// Rules.
+    pub rules: Rules,
     /// Logging.
     pub log: Log,
 }
@@ -325,6 +328,14 @@ pub struct Design {
 pub struct References {
     /// Host to address, or to address:port; applied after the check.
     pub map: BTreeMap<String, String>,
+}
+
+/// `rules.*`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rules {
+    /// Rule id to `error`, `warning`, `info` or `off`.
+    pub levels: BTreeMap<String, LevelOverride>,
 }
 
 /// `log.*`

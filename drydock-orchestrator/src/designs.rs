@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use drydock_design::{compile, digest, validate};
+use drydock_design::rules::Options;
+use drydock_design::{compile, digest, validate_with};
 use drydock_model::design::Document;
 use drydock_model::effective::EffectiveDesign;
 use drydock_model::finding::{Finding, Level};
@@ -97,6 +98,7 @@ pub struct Designs {
     references: Arc<dyn References>,
     kept: Mutex<VecDeque<Arc<CompiledSite>>>,
     turn: tokio::sync::Mutex<()>,
+    rules: Arc<Options>,
 }
 
 impl Designs {
@@ -112,7 +114,15 @@ impl Designs {
             references,
             kept: Mutex::new(VecDeque::new()),
             turn: tokio::sync::Mutex::new(()),
+            rules: Arc::default(),
         }
+    }
+
+    /// Judges by these options: levels of rules, what the enabled drivers serve.
+    #[must_use]
+    pub fn with_rules(mut self, options: Options) -> Self {
+        self.rules = Arc::new(options);
+        self
     }
 
     /// Checks that a reference is one this server would follow, without following it.
@@ -209,7 +219,9 @@ impl Designs {
         _turn: tokio::sync::MutexGuard<'_, ()>,
     ) -> Result<Arc<CompiledSite>, DesignError> {
         let ingester = Arc::clone(&self.ingester);
-        let built = tokio::task::spawn_blocking(move || build(&*ingester, digest, sources)).await;
+        let rules = Arc::clone(&self.rules);
+        let built =
+            tokio::task::spawn_blocking(move || build(&*ingester, &rules, digest, sources)).await;
         let site = Arc::new(match built {
             Ok(result) => result.map_err(DesignError::Unreadable)?,
             Err(error) => return Err(DesignError::Defect(error.to_string())),
@@ -240,6 +252,7 @@ impl Designs {
 
 fn build(
     ingester: &dyn Ingester,
+    rules: &Options,
     digest: Digest,
     sources: Vec<Source>,
 ) -> Result<CompiledSite, Vec<Finding>> {
@@ -255,7 +268,7 @@ fn build(
         return Err(unreadable);
     }
     let compiled = compile(&documents, digest.clone());
-    let findings = validate(&documents, &compiled);
+    let findings = validate_with(&documents, &compiled, rules);
     Ok(CompiledSite {
         digest,
         sources,

@@ -4,19 +4,26 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use drydock_model::boot::{BootContext, BootEntry, BootStatus};
-use drydock_model::id::BootActionId;
+use drydock_model::id::{BootActionId, IdSource, InstanceId, TaskId};
+use drydock_model::step::{
+    ClaimedStep, Condition, PipelinePlan, StepAction, StepPlanned, TaskPlan,
+};
+use drydock_model::task::{NewTask, TaskAction};
+use drydock_orchestrator::system::RandomIds;
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::client::Answer;
-use crate::server::Server;
+use crate::server::{PATIENCE, Server};
 
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 /// A server on which n1 is being deployed.
 struct Deployment {
     server: Server,
+    /// Held for as long as the test lasts.
+    step: ClaimedStep,
     task: String,
     greet: String,
     quiet: String,
@@ -24,13 +31,17 @@ struct Deployment {
 
 impl Deployment {
     async fn start() -> Self {
-        let server = Server::start().await;
+        let mut server = Server::start().await;
         let design = server.site().await;
         let task = server.task("noop", &design, &["n1"]).await;
         server.ended(&task).await;
+        // From here on the test is the one that works: on a task by the same design, which is pinned now.
+        server.stop_engine().await;
+        let step = deploying(&server, task.parse().unwrap()).await;
         let mut deployment = Deployment {
             server,
-            task,
+            task: step.task.id.to_string(),
+            step,
             greet: String::new(),
             quiet: String::new(),
         };
@@ -40,13 +51,9 @@ impl Deployment {
 
     /// Opens a context with this key, as a deployment does.
     async fn open(&mut self, key: &str) {
-        let task = self
-            .server
-            .store
-            .tree(self.task.parse().unwrap())
-            .await
-            .unwrap()
-            .task;
+        let ClaimedStep {
+            step, token, task, ..
+        } = self.step.clone();
         let entry = |name: &str, status| BootEntry {
             action_id: BootActionId(ulid::Ulid::generate()),
             name: name.to_owned(),
@@ -67,7 +74,11 @@ impl Deployment {
             created: task.created,
             entries,
         };
-        self.server.store.open_boot_context(&context).await.unwrap();
+        let store = &self.server.store;
+        store
+            .open_boot_context(step.id, token, &context)
+            .await
+            .unwrap();
     }
 
     async fn get(&self, path: &str, key: Option<&str>) -> Answer {
@@ -104,6 +115,48 @@ impl Deployment {
             .filter(|message| message["context_type"] == "bootaction")
             .collect()
     }
+}
+
+/// The claimed step of a task that deploys n1 by the design of this one.
+async fn deploying(server: &Server, like: TaskId) -> ClaimedStep {
+    let id = || TaskId(RandomIds.uuid());
+    let like = server.store.tree(like).await.unwrap().task;
+    let task = NewTask {
+        id: id(),
+        action: TaskAction::DeployNodes,
+        design_ref: like.design_ref,
+        node_filter: like.node_filter,
+        priority: 0,
+        dry_run: false,
+        retry: 0,
+        created_by: like.created_by,
+        context_marker: None,
+        idempotency_key: None,
+        created: like.created,
+    };
+    let step = StepPlanned {
+        id: id(),
+        action: StepAction::DeployNode,
+        condition: Condition::Always,
+        timeout: PATIENCE,
+    };
+    let plan = TaskPlan {
+        stages: vec![vec![PipelinePlan {
+            id: id(),
+            node: Some("n1".to_owned()),
+            steps: vec![step],
+        }]],
+    };
+    let me = InstanceId(RandomIds.uuid());
+    let store = &server.store;
+    store.create_task(&task).await.unwrap();
+    let leader = store.claim_leadership(me, PATIENCE).await.unwrap().unwrap();
+    let digest = like.digest.unwrap();
+    store
+        .plan_task(leader, task.id, &digest, &plan, &[])
+        .await
+        .unwrap();
+    store.claim_steps(me, 1).await.unwrap().remove(0)
 }
 
 /// Each member's name with mode, owner, time and content.

@@ -98,6 +98,7 @@ pub struct Server {
     pub folder: TempDir,
     stop: CancellationToken,
     handle: ApiHandle,
+    engine: JoinSet<()>,
     parts: JoinSet<()>,
 }
 
@@ -168,8 +169,9 @@ impl Server {
         let stop = CancellationToken::new();
         let mut parts = JoinSet::new();
         parts.spawn(async move { api.run().await.unwrap() });
+        let mut engine = JoinSet::new();
         if setup.engine {
-            let engine = Engine::new(Parts {
+            let working = Engine::new(Parts {
                 store: Arc::clone(&store),
                 designs,
                 drivers: Arc::new(DriverSet {
@@ -181,7 +183,7 @@ impl Server {
                 settings: EngineSettings::default(),
             });
             let stop = stop.clone();
-            parts.spawn(async move { engine.run(stop).await.unwrap() });
+            engine.spawn(async move { working.run(stop).await.unwrap() });
         }
         Server {
             address,
@@ -191,13 +193,22 @@ impl Server {
             folder,
             stop,
             handle,
+            engine,
             parts,
+        }
+    }
+
+    /// From now on nothing works on its tasks, and nobody leads.
+    pub async fn stop_engine(&mut self) {
+        self.stop.cancel();
+        while let Some(ended) = self.engine.join_next().await {
+            ended.unwrap();
         }
     }
 
     /// Ends it in order.
     pub async fn stop(mut self) {
-        self.stop.cancel();
+        self.stop_engine().await;
         self.handle.stop().await;
         while let Some(ended) = self.parts.join_next().await {
             ended.unwrap();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use drydock_model::tree::nearest;
 
 use super::Settings;
 
@@ -51,12 +52,22 @@ impl Settings {
                 "oob.ipmi.cipher_suites is empty: no session could be opened; 17 and 3 are supported"
             );
         }
+        for id in self.rules.levels.keys() {
+            if drydock_design::rules::find(id).is_none() {
+                let known = drydock_design::rules::ALL.iter().map(|rule| rule.id);
+                let meant = nearest(id, known)
+                    .map_or_else(String::new, |known| format!("; did you mean {known:?}?"));
+                bail!("rules.levels names the rule {id:?}, which there is not{meant}");
+            }
+        }
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use drydock_design::rules::LevelOverride;
+
     use super::super::{Settings, Span};
 
     #[test]
@@ -66,7 +77,7 @@ mod tests {
 
     #[test]
     fn what_cannot_work_is_named() {
-        let cases: [(&str, fn(&mut Settings)); 5] = [
+        let cases: [(&str, fn(&mut Settings)); 6] = [
             ("engine.workers", |settings| settings.engine.workers = 0),
             ("leader.grace_period", |settings| {
                 settings.leader.grace_period = Span::seconds(0.0)
@@ -77,6 +88,15 @@ mod tests {
             ("engine.heartbeat", |settings| {
                 settings.engine.heartbeat = Span::seconds(2.0)
             }),
+            (
+                "rules.levels names the rule \"reference/rak\", which there is not; did you mean \"reference/rack\"?",
+                |settings| {
+                    settings
+                        .rules
+                        .levels
+                        .insert("reference/rak".into(), LevelOverride::Off);
+                },
+            ),
             ("oob.ipmi.cipher_suites", |settings| {
                 settings.oob.ipmi.cipher_suites.clear()
             }),

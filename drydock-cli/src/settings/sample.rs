@@ -134,6 +134,10 @@ const MEANINGS: &[(&str, &str)] = &[
         "host: address or address:port, applied to references after the check",
     ),
     (
+        "rules.levels",
+        "rule id: error, warning, info or off, such as reference/rack: info; see docs/rules",
+    ),
+    (
         "log.level",
         "error, warn, info, debug, trace, or a filter such as info,drydock_ipmi=debug",
     ),

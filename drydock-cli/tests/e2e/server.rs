@@ -371,3 +371,18 @@ fn no_secret_is_in_a_log_or_an_answer() {
         }
     }
 }
+
+#[test]
+fn an_operator_can_make_a_rule_graver() {
+    let mut site = Site::new("designs/seaworthy.yaml", "0", None);
+    let _server = site.serve(&["rules.levels={reference/rack: error}"]);
+    let design = site.upload();
+    let (code, task) = site.end(&site.begin("prepare_nodes", &design));
+    assert_eq!(code, Some(1), "{task:#}");
+    let errors = errors(&task);
+    assert!(
+        errors[0].contains("the design has 5 error(s); nothing was done"),
+        "{errors:?}"
+    );
+    assert!(site.told("power_off").is_empty());
+}
