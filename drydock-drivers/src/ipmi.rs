@@ -370,7 +370,7 @@ fn failed(tried: &str, target: String, failure: &Failure) -> DriverError {
             };
             let advice = match class {
                 ErrorClass::Auth => "correct oob.account or oob.credential; it is not tried again",
-                ErrorClass::Transient => "it is tried again",
+                ErrorClass::Transient => "",
                 ErrorClass::Permanent => "see what the BMC says",
             };
             let mut result = DriverError::new(class, tried, target, error.to_string(), advice);

@@ -141,7 +141,7 @@ pub enum ContextType {
 /// One message of a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
-    /// The text, never cut.
+    /// The text. What a machine sends is cut at a documented length by the store; nothing else ever is.
     pub message: String,
     /// Whether it tells of a failure.
     pub error: bool,

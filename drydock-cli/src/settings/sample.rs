@@ -24,7 +24,10 @@ const MEANINGS: &[(&str, &str)] = &[
         "database.url",
         "sqlite://FILE, or postgres://USER:PASSWORD@HOST/DATABASE for several servers; or env:NAME, or file:PATH",
     ),
-    ("database.pool_size", "connections to the database"),
+    (
+        "database.pool_size",
+        "connections to the database; on PostgreSQL up to three more are taken for heartbeats and wake-ups",
+    ),
     (
         "database.connect_timeout",
         "how long to wait for a connection",

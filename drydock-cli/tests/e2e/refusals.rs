@@ -131,7 +131,7 @@ fn a_task_on_an_unknown_design_is_the_clients_mistake() {
         "-a",
         "verify_nodes",
         "-d",
-        "http://169.254.0.1/design.yaml",
+        "http://127.0.0.1:1/design.yaml",
     ]);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(

@@ -258,7 +258,7 @@ impl Client {
             ErrorClass::Auth => {
                 "check drivers.maas.api_key and that its user is an administrator; also this host's clock"
             }
-            ErrorClass::Transient => "it is tried again",
+            ErrorClass::Transient => "",
             ErrorClass::Permanent => "see what MaaS says",
         };
         let mut error = DriverError::new(
