@@ -10,11 +10,12 @@ mod site;
 mod storage;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use drydock_model::design::{Document, Kind, Ordered, Scalar};
 use drydock_model::effective::EffectiveDesign;
-use drydock_model::finding::Finding;
+use drydock_model::finding::{DocumentRef, Finding, Location};
 use drydock_model::id::Digest;
 
 use crate::index::Index;
@@ -93,17 +94,14 @@ fn doubles(index: &Index<'_>, report: &mut Report) {
     }
 }
 
-/// A name that must be that of a document.
+/// A name that must be that of a document. Its place is looked up only when it is not.
 fn refer(
     index: &Index<'_>,
     report: &mut Report,
     kind: Kind,
     name: &str,
-    used: &str,
-    at: (
-        Vec<drydock_model::finding::DocumentRef>,
-        Option<drydock_model::finding::Location>,
-    ),
+    used: impl Display,
+    at: impl FnOnce() -> (Vec<DocumentRef>, Option<Location>),
 ) {
     if !index.has(kind, name) {
         let rule = match kind {
@@ -117,7 +115,7 @@ fn refer(
             rule,
             format!("{used} names {kind} {name}, which does not exist"),
             index.advice(kind, name),
-            at,
+            at(),
         );
     }
 }

@@ -4,11 +4,13 @@
 //! them. Named things: the parent's in their order, each merged with the child's of that name, then the child's new ones - so that a child that
 //! alters one partition leaves their order on the disk alone. `!name` and null remove what is the parent's; removals are used up.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use drydock_model::design::{
-    DevicePart, FilesystemPart, HostMetadata, HostPart, InterfacePart, LogicalVolumePart, OobPart,
-    Ordered, PartitionPart, PlatformPart, Scalar, SriovPart, StoragePart, VolumeGroupPart,
+    AddressPart, DevicePart, FilesystemPart, HostMetadata, HostPart, InterfacePart,
+    LogicalVolumePart, OobPart, Ordered, PartitionPart, PlatformPart, Scalar, SriovPart,
+    StoragePart, VolumeGroupPart,
 };
 
 /// Something a child and a parent can both say.
@@ -20,6 +22,65 @@ pub(crate) trait Inherit: Clone {
 /// The child's part over the parent's.
 pub(crate) fn merge(child: &HostPart, parent: Option<&HostPart>) -> HostPart {
     child.over(parent)
+}
+
+/// A host document over its profile, copying only what both of them say: most of a node is its profile's alone.
+pub(crate) struct Inherited<'a> {
+    pub(crate) oob: Option<Cow<'a, OobPart>>,
+    pub(crate) storage: Option<Cow<'a, StoragePart>>,
+    pub(crate) platform: Option<Cow<'a, PlatformPart>>,
+    pub(crate) metadata: Option<Cow<'a, HostMetadata>>,
+    pub(crate) hardware_profile: Option<&'a str>,
+    pub(crate) primary_network: Option<&'a str>,
+    pub(crate) interfaces: Option<Cow<'a, Ordered<InterfacePart>>>,
+    pub(crate) addressing: &'a [AddressPart],
+}
+
+impl<'a> Inherited<'a> {
+    pub(crate) fn new(child: &'a HostPart, parent: Option<&'a HostPart>) -> Self {
+        // Every field is named, so that none can be forgotten.
+        let HostPart {
+            oob,
+            storage,
+            platform,
+            metadata,
+            host_profile: _,
+            hardware_profile,
+            primary_network,
+            interfaces,
+            addressing,
+        } = child;
+        let of_parent = |field: fn(&HostPart) -> &Option<String>| {
+            parent.and_then(|parent| field(parent).as_deref())
+        };
+        Inherited {
+            oob: both(oob, parent.and_then(|parent| parent.oob.as_ref())),
+            storage: both(storage, parent.and_then(|parent| parent.storage.as_ref())),
+            platform: both(platform, parent.and_then(|parent| parent.platform.as_ref())),
+            metadata: both(metadata, parent.and_then(|parent| parent.metadata.as_ref())),
+            hardware_profile: hardware_profile
+                .as_deref()
+                .or_else(|| of_parent(|part| &part.hardware_profile)),
+            primary_network: primary_network
+                .as_deref()
+                .or_else(|| of_parent(|part| &part.primary_network)),
+            interfaces: both(
+                interfaces,
+                parent.and_then(|parent| parent.interfaces.as_ref()),
+            ),
+            addressing: addressing
+                .as_deref()
+                .or_else(|| parent.and_then(|parent| parent.addressing.as_deref()))
+                .unwrap_or_default(),
+        }
+    }
+}
+
+fn both<'a, T: Inherit>(child: &'a Option<T>, parent: Option<&'a T>) -> Option<Cow<'a, T>> {
+    match child {
+        Some(child) => Some(Cow::Owned(child.over(parent))),
+        None => parent.map(Cow::Borrowed),
+    }
 }
 
 fn scalar<T: Clone>(child: &Option<T>, parent: Option<&Option<T>>) -> Option<T> {

@@ -10,6 +10,7 @@ mod compile;
 mod digest;
 mod index;
 mod inherit;
+mod parallel;
 mod report;
 pub mod rules;
 mod select;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use drydock_model::design::Document;
 use drydock_model::finding::{DocumentRef, Finding, Level, Location};
 
-use crate::rules::Rule;
+use crate::rules::{self, Rule};
 
 /// Findings in order. One that says the same of the same place is told once, with all the documents it concerns: a fault in a profile
 /// is one fault, however many nodes inherit it.
@@ -61,6 +61,22 @@ impl Report {
             documents,
             location,
         });
+    }
+
+    /// Adds what another report has, as if it had been told here.
+    pub(crate) fn absorb(&mut self, other: Report) {
+        for finding in other.findings {
+            match rules::find(&finding.rule) {
+                Some(rule) => self.add_level(
+                    rule,
+                    finding.level,
+                    finding.message,
+                    finding.diagnostic,
+                    (finding.documents, finding.location),
+                ),
+                None => self.findings.push(finding),
+            }
+        }
     }
 
     pub(crate) fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {

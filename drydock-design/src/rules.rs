@@ -24,6 +24,7 @@ use drydock_model::design::Document;
 use drydock_model::finding::{Finding, Level};
 
 use crate::compile::Compiled;
+use crate::parallel;
 use crate::report::Report;
 
 pub use options::{LevelOverride, Offer, Options};
@@ -148,6 +149,9 @@ pub fn find(id: &str) -> Option<&'static Rule> {
     ALL.iter().copied().find(|rule| rule.id == id)
 }
 
+/// With fewer nodes the rules are done before another thread has begun.
+const MANY_NODES: usize = 200;
+
 /// Everything there is to say about a design: the findings of every rule, those of compilation included.
 #[must_use]
 pub fn validate(documents: &[Document], compiled: &Compiled) -> Vec<Finding> {
@@ -162,7 +166,11 @@ pub fn validate_with(
     options: &Options,
 ) -> Vec<Finding> {
     let site = Site::with_options(documents, compiled, options);
-    ALL.iter().flat_map(|rule| rule.run(&site)).collect()
+    if compiled.design.nodes.len() < MANY_NODES {
+        return ALL.iter().flat_map(|rule| rule.run(&site)).collect();
+    }
+    let findings = parallel::map(ALL, |rule| rule.run(&site));
+    findings.into_iter().flatten().collect()
 }
 
 /// A rule whose faults compilation finds.

@@ -20,7 +20,7 @@ impl Form for DeckhandForm {
         tree.get("schema").is_some()
     }
 
-    fn read(&self, tree: &Tree, source: &Source) -> Outcome {
+    fn read(&self, tree: Tree, source: &Source) -> Outcome {
         let Some(schema) = tree.get("schema") else {
             return refuse(
                 source,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use drydock_model::design::{Document, Kind};
 use drydock_model::finding::{DocumentRef, Finding, Level, Location};
 use drydock_model::ingest::Source;
-use drydock_model::tree::{Position, ReadError, Tree, nearest};
+use drydock_model::tree::{Position, ReadError, Tree, Value, nearest};
 
 /// What became of one document of a stream.
 pub(crate) enum Outcome {
@@ -26,7 +26,7 @@ pub(crate) trait Form {
     /// Whether a document is meant to be of this form.
     fn recognises(&self, tree: &Tree) -> bool;
     /// Reads it.
-    fn read(&self, tree: &Tree, source: &Source) -> Outcome;
+    fn read(&self, tree: Tree, source: &Source) -> Outcome;
 }
 
 /// A refusal of a document at a place in it.
@@ -97,7 +97,8 @@ pub(crate) fn kind(word: &str) -> Result<Kind, (String, String)> {
 }
 
 /// Reads metadata and body once the kind is known.
-pub(crate) fn finish(kind: Kind, tree: &Tree, body_key: &str, source: &Source) -> Outcome {
+pub(crate) fn finish(kind: Kind, mut tree: Tree, body_key: &str, source: &Source) -> Outcome {
+    let body = take(&mut tree, body_key);
     let metadata = tree.get("metadata");
     let name = metadata.and_then(|metadata| metadata.get("name"));
     let Some((name, name_position)) = name
@@ -115,7 +116,7 @@ pub(crate) fn finish(kind: Kind, tree: &Tree, body_key: &str, source: &Source) -
             "set metadata.name to a text".into(),
         );
     };
-    let Some(body) = tree.get(body_key) else {
+    let Some(body) = body else {
         return refuse(
             source,
             tree.position,
@@ -124,11 +125,12 @@ pub(crate) fn finish(kind: Kind, tree: &Tree, body_key: &str, source: &Source) -
             format!("put its fields under `{body_key}`; `{body_key}: {{}}` when there are none"),
         );
     };
+    let body_position = body.position;
     match Document::read(
         kind,
         name,
         name_position,
-        Arc::new(body.clone()),
+        Arc::new(body),
         Arc::clone(&source.name),
     ) {
         Ok(mut document) => {
@@ -147,10 +149,19 @@ pub(crate) fn finish(kind: Kind, tree: &Tree, body_key: &str, source: &Source) -
             Outcome::Document(Box::new(document))
         }
         Err(error) => {
-            let place = place(source, error.position.unwrap_or(body.position));
+            let place = place(source, error.position.unwrap_or(body_position));
             Outcome::Refused(Box::new(misfit(kind, name, body_key, &error, place)))
         }
     }
+}
+
+/// The value of a key, out of its map: a body is most of a document, and copying it would take as long as reading it.
+fn take(tree: &mut Tree, key: &str) -> Option<Tree> {
+    let Value::Mapping(entries) = &mut tree.value else {
+        return None;
+    };
+    let at = entries.iter().position(|entry| &*entry.key == key)?;
+    Some(entries.remove(at).value)
 }
 
 fn misfit(

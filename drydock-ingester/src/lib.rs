@@ -36,15 +36,15 @@ impl DesignIngester {
 
 impl Ingester for DesignIngester {
     fn ingest(&self, source: &Source) -> Result<Vec<Document>, Vec<Finding>> {
-        let parsed = parse::parse(&source.text, &self.limits);
-        let mut findings: Vec<Finding> = parsed
-            .faults
+        let (outcomes, faults) =
+            parse::parse_each(&source.text, &self.limits, &|tree| read(tree, source));
+        let mut findings: Vec<Finding> = faults
             .into_iter()
             .map(|fault| unreadable(fault, &source.name))
             .collect();
-        let mut documents = Vec::with_capacity(parsed.documents.len());
-        for tree in parsed.documents {
-            match read(&tree, source) {
+        let mut documents = Vec::with_capacity(outcomes.len());
+        for outcome in outcomes {
+            match outcome {
                 Outcome::Document(document) if source.without.contains(&document.reference()) => {}
                 Outcome::Document(document) => documents.push(*document),
                 Outcome::PassedOver => {}
@@ -76,9 +76,9 @@ pub fn parse_tree(text: &str, source_name: &str) -> Result<Vec<Tree>, Vec<Findin
         .collect())
 }
 
-fn read(tree: &Tree, source: &Source) -> Outcome {
+fn read(tree: Tree, source: &Source) -> Outcome {
     let forms: [&dyn Form; 2] = [&yaml::YamlForm, &deckhand::DeckhandForm];
-    let says = forms.into_iter().find(|form| form.recognises(tree));
+    let says = forms.into_iter().find(|form| form.recognises(&tree));
     let wanted = match source.format {
         Format::Yaml => Some(forms[0]),
         Format::Deckhand => Some(forms[1]),
@@ -86,11 +86,11 @@ fn read(tree: &Tree, source: &Source) -> Outcome {
     };
     match (wanted, says) {
         (Some(wanted), Some(says)) if wanted.name() != says.name() => {
-            form::wrong_form(tree, wanted, says, source)
+            form::wrong_form(&tree, wanted, says, source)
         }
         (Some(wanted), _) => wanted.read(tree, source),
         (None, Some(says)) => says.read(tree, source),
-        (None, None) => form::no_form(tree, source),
+        (None, None) => form::no_form(&tree, source),
     }
 }
 

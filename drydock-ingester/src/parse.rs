@@ -4,12 +4,14 @@
 //! bounded time and memory ([`Limits`]); a document that cannot be read does not hide those after it.
 
 mod build;
+mod pieces;
 mod scalar;
+mod words;
 
 use drydock_model::tree::{Position, Tree};
 use granit_parser::{Event, Marker, Parser, ScalarStyle, Tag, options};
 
-use build::{Builder, Halt};
+use build::{Builder, Cost, Halt};
 
 /// What a text may cost at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +67,19 @@ pub struct Parsed {
 /// Reads a stream.
 #[must_use]
 pub fn parse(text: &str, limits: &Limits) -> Parsed {
-    let mut parsed = Parsed::default();
+    let (documents, faults) = parse_each(text, limits, &|tree| tree);
+    Parsed { documents, faults }
+}
+
+/// Reads a stream and makes something of each document, on several threads where the text is long. What comes of it, and which faults
+/// are told, does not depend on the threads.
+pub(crate) fn parse_each<T: Send>(
+    text: &str,
+    limits: &Limits,
+    each: &(impl Fn(Tree) -> T + Sync),
+) -> (Vec<T>, Vec<Fault>) {
     if text.len() > limits.bytes {
-        parsed.faults.push(Fault {
+        let fault = Fault {
             position: None,
             message: format!(
                 "the text is {} bytes long; at most {} are read",
@@ -75,10 +87,34 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
                 limits.bytes
             ),
             advice: "split the design into several files".into(),
-        });
-        return parsed;
+        };
+        return (Vec::new(), vec![fault]);
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if let Some(made) = pieces::parse(text, limits, each, pieces::how_many(text)) {
+        return (made, Vec::new());
+    }
+    let whole = stream(text, 0, limits, each);
+    (whole.made, whole.faults)
+}
+
+/// What was read of a stream, or of a piece of one.
+struct Outcome<T> {
+    made: Vec<T>,
+    faults: Vec<Fault>,
+    cost: Cost,
+}
+
+/// Reads a text that begins after so many lines of its source.
+fn stream<T>(
+    text: &str,
+    lines_before: usize,
+    limits: &Limits,
+    each: &impl Fn(Tree) -> T,
+) -> Outcome<T> {
+    let mut made = Vec::new();
+    let mut faults = Vec::new();
+    let position = |marker: &Marker| position(marker, lines_before);
     let depth = limits.depth + 1;
     let parser_options =
         options! { emit_comments: false, flow_nesting_limit: depth, block_nesting_limit: depth };
@@ -87,19 +123,18 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
     loop {
         let halt = match parser.next_event() {
             None => break,
+            Some(Ok((Event::DocumentEnd, _))) => {
+                let tree = builder.finish(&faults);
+                made.extend(tree.filter(|tree| !tree.is_null()).map(each));
+                None
+            }
             Some(Ok((event, span))) => {
                 let tag_place = position(&span.tag_start().unwrap_or(span.start));
-                feed(
-                    &mut builder,
-                    &mut parsed,
-                    event,
-                    position(&span.start),
-                    tag_place,
-                )
-                .err()
+                let place = position(&span.start);
+                feed(&mut builder, &mut faults, event, place, tag_place).err()
             }
             Some(Err(error)) => {
-                parsed.faults.push(Fault {
+                faults.push(Fault {
                     position: Some(position(error.marker())),
                     message: format!("this is not YAML: {}", error.info()),
                     advice: advice(text, error.marker()),
@@ -108,7 +143,7 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
             }
         };
         match halt {
-            _ if parsed.faults.len() >= limits.faults => break,
+            _ if faults.len() >= limits.faults => break,
             None => {}
             Some(Halt::Stream) => break,
             Some(Halt::Document) => {
@@ -120,28 +155,28 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
             }
         }
     }
-    parsed
+    Outcome {
+        made,
+        faults,
+        cost: builder.cost(),
+    }
 }
 
 fn feed(
     builder: &mut Builder<'_>,
-    parsed: &mut Parsed,
+    faults: &mut Vec<Fault>,
     event: Event<'_>,
     position: Position,
     tag_place: Position,
 ) -> Result<(), Halt> {
-    let faults = &mut parsed.faults;
     match event {
         Event::DocumentStart(..) => builder.start(faults),
-        Event::DocumentEnd => {
-            if let Some(tree) = builder.finish(faults)
-                && !tree.is_null()
-            {
-                parsed.documents.push(tree);
-            }
-        }
         Event::Alias(anchor) => builder.alias(anchor, position, faults)?,
         Event::Scalar(text, style, anchor, tag) => {
+            let bare = style == ScalarStyle::Plain && anchor == 0 && tag.is_none();
+            if bare && builder.known_key(&text, position, faults)? {
+                return Ok(());
+            }
             let value = scalar::resolve(&text, style, tag.as_deref(), tag_place, faults);
             builder.leaf(value, position, anchor, faults)?;
         }
@@ -160,10 +195,10 @@ fn feed(
 }
 
 /// The parser counts columns from 0.
-fn position(marker: &Marker) -> Position {
+fn position(marker: &Marker, lines_before: usize) -> Position {
     let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
     Position {
-        line: number(marker.line().max(1)),
+        line: number(lines_before + marker.line().max(1)),
         column: number(marker.col().saturating_add(1)),
     }
 }

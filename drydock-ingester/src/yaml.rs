@@ -23,7 +23,7 @@ impl Form for YamlForm {
             || (tree.get("kind").is_some() && tree.get("schema").is_none())
     }
 
-    fn read(&self, tree: &Tree, source: &Source) -> Outcome {
+    fn read(&self, tree: Tree, source: &Source) -> Outcome {
         let at = |key: &str| tree.get(key).map_or(tree.position, |value| value.position);
         let version = tree.get("apiVersion").and_then(Tree::as_text);
         if version != Some(API_VERSION) {

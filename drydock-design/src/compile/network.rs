@@ -31,24 +31,14 @@ fn link(index: &Index<'_>, document: &Document, part: &LinkPart, report: &mut Re
     let allowed_networks = part.allowed_networks.clone().unwrap_or_default();
     let used = format!("NetworkLink {}", document.name);
     for network in &allowed_networks {
-        refer(
-            index,
-            report,
-            Kind::Network,
-            network,
-            &used,
-            at(document, &["allowed_networks", network]),
-        );
+        refer(index, report, Kind::Network, network, &used, || {
+            at(document, &["allowed_networks", network])
+        });
     }
     if let Some(network) = &default_network {
-        refer(
-            index,
-            report,
-            Kind::Network,
-            network,
-            &used,
-            at(document, &["trunking", "default_network"]),
-        );
+        refer(index, report, Kind::Network, network, &used, || {
+            at(document, &["trunking", "default_network"])
+        });
     }
     let mut reader = Reader { document, report };
     let trunked = match trunking.and_then(|trunking| trunking.mode.as_deref()) {

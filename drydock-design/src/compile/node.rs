@@ -1,9 +1,10 @@
 //! Nodes with everything they inherit.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use drydock_model::design::{
-    Document, HardwarePart, HostPart, InterfacePart, Kind, OobPart, Ordered, Scalar,
+    Document, HardwarePart, InterfacePart, Kind, OobPart, Ordered, Scalar,
 };
 use drydock_model::effective::{
     Address, Addressing, EffectiveDesign, Hardware, Interface, Network, Node, Oob, Platform, Sriov,
@@ -14,7 +15,8 @@ use secrecy::SecretString;
 use super::profile::Profiles;
 use super::{hardware, refer, storage, texts};
 use crate::index::Index;
-use crate::inherit::merge;
+use crate::inherit::Inherited;
+use crate::parallel;
 use crate::report::{Report, at};
 use crate::rules::{platform, reference, value};
 
@@ -46,9 +48,16 @@ impl Draft<'_, '_> {
         );
     }
 
-    fn refer(&mut self, kind: Kind, name: &str, used: &str, path: &[&str]) {
-        let place = self.place(path);
-        refer(self.index, self.report, kind, name, used, place);
+    fn refer(&mut self, kind: Kind, name: &str, used: impl std::fmt::Display, path: &[&str]) {
+        let Draft {
+            index,
+            document,
+            chain,
+            ..
+        } = *self;
+        refer(index, self.report, kind, name, used, || {
+            index.locate_in(document, chain, path)
+        });
     }
 }
 
@@ -65,39 +74,68 @@ pub(super) fn compile(
         .iter()
         .map(|network| (network.name.as_str(), network))
         .collect();
-    let mut nodes = Vec::new();
-    for document in index.of(Kind::BaremetalNode) {
-        let Some(own) = Index::host(document) else {
-            continue;
-        };
-        if let Some(profile) = &own.host_profile {
-            let used = format!("BaremetalNode {}", document.name);
+    let site = Shared {
+        index,
+        profiles,
+        hardware,
+        networks,
+    };
+    let documents: Vec<&Document> = index.of(Kind::BaremetalNode).collect();
+    let portions: Vec<&[&Document]> = documents.chunks(PORTION).collect();
+    let mut nodes = Vec::with_capacity(documents.len());
+    for (compiled, found) in parallel::map(&portions, |portion| site.nodes(portion)) {
+        nodes.extend(compiled);
+        report.absorb(found);
+    }
+    nodes
+}
+
+/// Nodes that one thread compiles before it looks for more.
+const PORTION: usize = 100;
+
+/// What nodes have in common.
+struct Shared<'a, 'r> {
+    index: &'r Index<'a>,
+    profiles: Profiles<'a>,
+    hardware: HashMap<&'a str, Arc<Hardware>>,
+    networks: HashMap<&'r str, &'r Network>,
+}
+
+impl<'a> Shared<'a, '_> {
+    fn nodes(&self, documents: &[&'a Document]) -> (Vec<Node>, Report) {
+        let mut report = Report::default();
+        let nodes = documents
+            .iter()
+            .filter_map(|document| self.node(document, &mut report))
+            .collect();
+        (nodes, report)
+    }
+
+    fn node(&self, document: &'a Document, report: &mut Report) -> Option<Node> {
+        let own = Index::host(document)?;
+        let profile = own.host_profile.as_deref();
+        if let Some(profile) = profile {
             refer(
-                index,
+                self.index,
                 report,
                 Kind::HostProfile,
                 profile,
-                &used,
-                at(document, &["host_profile"]),
+                format_args!("BaremetalNode {}", document.name),
+                || at(document, &["host_profile"]),
             );
         }
-        let above = own
-            .host_profile
-            .as_deref()
-            .and_then(|name| profiles.get(name));
-        let part = merge(own, above);
-        let chain = own
-            .host_profile
-            .as_deref()
-            .map(|name| profiles.chain(name))
+        let above = profile.and_then(|name| self.profiles.get(name));
+        let part = Inherited::new(own, above);
+        let chain = profile
+            .map(|name| self.profiles.chain(name))
             .unwrap_or_default();
         let mut draft = Draft {
-            index,
+            index: self.index,
             document,
             chain: &chain,
-            report: &mut *report,
+            report,
         };
-        let hardware_name = part.hardware_profile.as_deref();
+        let hardware_name = part.hardware_profile;
         if let Some(name) = hardware_name {
             draft.refer(
                 Kind::HardwareProfile,
@@ -106,30 +144,29 @@ pub(super) fn compile(
                 &["hardware_profile"],
             );
         }
-        let hardware = hardware_name.and_then(|name| hardware.get(name)).cloned();
-        let hardware_part = hardware_name.and_then(|name| index.hardware(name));
-        let mut node = draft.node(&part, hardware.as_deref(), hardware_part);
-        node.hardware = hardware;
+        let hardware = hardware_name.and_then(|name| self.hardware.get(name));
+        let hardware_part = hardware_name.and_then(|name| self.index.hardware(name));
+        let mut node = draft.node(&part, hardware.map(|found| &**found), hardware_part);
+        node.hardware = hardware.cloned();
         let primary = node
             .primary_network
             .as_deref()
-            .and_then(|name| networks.get(name));
+            .and_then(|name| self.networks.get(name));
         if let Some(domain) = primary.and_then(|network| network.dns_domain.clone()) {
             node.domain = domain;
         }
-        nodes.push(node);
+        Some(node)
     }
-    nodes
 }
 
 impl Draft<'_, '_> {
     fn node(
         &mut self,
-        part: &HostPart,
+        part: &Inherited<'_>,
         hardware: Option<&Hardware>,
         hardware_part: Option<&HardwarePart>,
     ) -> Node {
-        let metadata = part.metadata.as_ref();
+        let metadata = part.metadata.as_deref();
         let addressing = self.addressing(part);
         let rack = metadata.and_then(|metadata| metadata.rack.clone());
         if let Some(rack) = rack
@@ -145,7 +182,7 @@ impl Draft<'_, '_> {
                 place,
             );
         }
-        if let Some(network) = &part.primary_network {
+        if let Some(network) = part.primary_network {
             self.refer(
                 Kind::Network,
                 network,
@@ -163,20 +200,20 @@ impl Draft<'_, '_> {
                 .unwrap_or_default(),
             owner_data: texts(metadata.and_then(|metadata| metadata.owner_data.as_ref())),
             hardware: None,
-            oob: self.oob(part.oob.as_ref(), &addressing),
+            oob: self.oob(part.oob.as_deref(), &addressing),
             boot_mac: self.boot_mac(metadata.and_then(|metadata| metadata.boot_mac.as_deref())),
             interfaces: self.interfaces(part, hardware),
             addressing,
-            primary_network: part.primary_network.clone(),
-            storage: storage::compile(self, part.storage.as_ref(), hardware),
+            primary_network: part.primary_network.map(str::to_owned),
+            storage: storage::compile(self, part.storage.as_deref(), hardware),
             platform: self.platform(part, hardware_part),
             boot_actions: Vec::new(),
         }
     }
 
-    fn addressing(&mut self, part: &HostPart) -> Vec<Addressing> {
+    fn addressing(&mut self, part: &Inherited<'_>) -> Vec<Addressing> {
         let mut found = Vec::new();
-        for (number, entry) in part.addressing.iter().flatten().enumerate() {
+        for (number, entry) in part.addressing.iter().enumerate() {
             let number = number.to_string();
             let Some(network) = &entry.network else {
                 self.bad(
@@ -276,10 +313,10 @@ impl Draft<'_, '_> {
         Some(pairs.join(":"))
     }
 
-    fn interfaces(&mut self, part: &HostPart, hardware: Option<&Hardware>) -> Vec<Interface> {
+    fn interfaces(&mut self, part: &Inherited<'_>, hardware: Option<&Hardware>) -> Vec<Interface> {
         let mut found = Vec::new();
-        for (name, interface) in part.interfaces.iter().flat_map(Ordered::iter) {
-            let used = format!("interface {name}");
+        for (name, interface) in part.interfaces.iter().flat_map(|all| all.iter()) {
+            let used = format_args!("interface {name}");
             let Some(link) = &interface.device_link else {
                 self.bad(
                     &["interfaces", name, "device_link"],
@@ -291,7 +328,7 @@ impl Draft<'_, '_> {
             self.refer(
                 Kind::NetworkLink,
                 link,
-                &used,
+                used,
                 &["interfaces", name, "device_link"],
             );
             let networks = interface.networks.clone().unwrap_or_default();
@@ -299,7 +336,7 @@ impl Draft<'_, '_> {
                 self.refer(
                     Kind::Network,
                     network,
-                    &used,
+                    used,
                     &["interfaces", name, "networks", network],
                 );
             }
@@ -339,8 +376,8 @@ impl Draft<'_, '_> {
         })
     }
 
-    fn platform(&mut self, part: &HostPart, hardware: Option<&HardwarePart>) -> Platform {
-        let Some(part) = &part.platform else {
+    fn platform(&mut self, part: &Inherited<'_>, hardware: Option<&HardwarePart>) -> Platform {
+        let Some(part) = part.platform.as_deref() else {
             return Platform::default();
         };
         let mut kernel_params = BTreeMap::new();

@@ -75,14 +75,9 @@ impl<'a> Profiles<'a> {
                 break;
             };
             let used = format!("HostProfile {}", document.name);
-            refer(
-                index,
-                report,
-                Kind::HostProfile,
-                parent,
-                &used,
-                at(document, &["host_profile"]),
-            );
+            refer(index, report, Kind::HostProfile, parent, &used, || {
+                at(document, &["host_profile"])
+            });
             current = index.get(Kind::HostProfile, parent);
         }
         for (document, part) in waiting.into_iter().rev() {

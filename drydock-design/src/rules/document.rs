@@ -23,7 +23,7 @@ pub(crate) static ONE_REGION: Rule = Rule {
     code: "DD5008",
     name: "Single Region",
     level: Level::Error,
-    what: "There is one Region.",
+    what: "A site has one Region.",
     why: "The SSH keys and repositories of a second Region would silently be lost.",
     fix: "Put the keys and repositories of both into one Region.",
     run: from_compilation,

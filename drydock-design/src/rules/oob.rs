@@ -167,14 +167,15 @@ fn kind(rule: &Rule, site: &Site<'_>, report: &mut Report) {
         if served.contains(&kind) {
             continue;
         }
-        let message = if kind.is_empty() {
-            format!("BaremetalNode {} has no out-of-band type", node.name)
+        let (message, path): (_, &[&str]) = if kind.is_empty() {
+            let message = format!("BaremetalNode {} has no out-of-band type", node.name);
+            (message, &["oob"])
         } else {
-            format!("no enabled driver serves the out-of-band type {kind:?}")
+            let message = format!("no enabled driver serves the out-of-band type {kind:?}");
+            (message, &["oob", "type"])
         };
         let advice = format!("served are {}", served.join(", "));
-        let place = site.of_node(node, &["oob", "type"]);
-        report.add(rule, message, advice, place);
+        report.add(rule, message, advice, site.of_node(node, path));
     }
 }
 

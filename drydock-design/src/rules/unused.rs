@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use drydock_model::design::Kind;
-use drydock_model::effective::EffectiveDesign;
+use drydock_model::effective::Node;
 use drydock_model::finding::Level;
 
 use super::{Rule, Site};
@@ -27,24 +27,21 @@ fn unused(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     if design.nodes.is_empty() {
         return;
     }
-    let nodes = || design.nodes.iter();
-    let profiles: HashSet<&str> = nodes()
-        .flat_map(|node| &node.profiles)
-        .map(String::as_str)
-        .collect();
-    let hardware: HashSet<&str> = nodes()
-        .filter_map(|node| node.hardware.as_ref())
-        .map(|hardware| hardware.name.as_str())
-        .collect();
-    let networks = used_networks(site, design);
+    let mut left = Left::new(site);
+    for node in &design.nodes {
+        if left.is_empty() {
+            break;
+        }
+        left.strike(node);
+    }
     let advice = "remove it, or name it where it belongs";
-    for (kind, used) in [
-        (Kind::HostProfile, &profiles),
-        (Kind::HardwareProfile, &hardware),
-        (Kind::Network, &networks),
+    for (kind, left) in [
+        (Kind::HostProfile, &left.profiles),
+        (Kind::HardwareProfile, &left.hardware),
+        (Kind::Network, &left.networks),
     ] {
         for document in site.index.of(kind) {
-            if !used.contains(document.name.as_str()) {
+            if left.contains(document.name.as_str()) {
                 let message = format!("{kind} {} is used by no node", document.name);
                 report.add(rule, message, advice, site.of(kind, &document.name, &[]));
             }
@@ -64,31 +61,63 @@ fn unused(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     }
 }
 
-fn used_networks<'a>(site: &Site<'a>, design: &'a EffectiveDesign) -> HashSet<&'a str> {
-    let mut used: HashSet<&str> = HashSet::new();
-    for node in &design.nodes {
-        used.extend(node.addressing.iter().map(|entry| entry.network.as_str()));
-        used.extend(node.oob.network.as_deref());
-        used.extend(node.primary_network.as_deref());
-        for interface in &node.interfaces {
-            used.extend(interface.networks.iter().map(String::as_str));
+/// Names that no use was found for yet. Nodes are alike, so the first few strike out most of them.
+struct Left<'a> {
+    profiles: HashSet<&'a str>,
+    hardware: HashSet<&'a str>,
+    networks: HashSet<&'a str>,
+}
+
+impl<'a> Left<'a> {
+    /// All names but those of networks that routes lead to.
+    fn new(site: &Site<'a>) -> Self {
+        let names = |kind| {
+            let documents = site.index.of(kind);
+            documents.map(|document| document.name.as_str()).collect()
+        };
+        let domains: HashSet<&str> = site
+            .index
+            .networks()
+            .flat_map(|(_, part)| part.routes.iter().flatten())
+            .filter_map(|route| route.routedomain.as_deref())
+            .collect();
+        let mut networks: HashSet<&str> = names(Kind::Network);
+        for network in &site.compiled.design.networks {
+            let domain = network.routedomain.as_deref();
+            if domain.is_some_and(|domain| domains.contains(domain)) {
+                networks.remove(network.name.as_str());
+            }
+        }
+        Left {
+            profiles: names(Kind::HostProfile),
+            hardware: names(Kind::HardwareProfile),
+            networks,
         }
     }
-    let domains: HashSet<&str> = site
-        .index
-        .networks()
-        .flat_map(|(_, part)| part.routes.iter().flatten())
-        .filter_map(|route| route.routedomain.as_deref())
-        .collect();
-    used.extend(
-        design
-            .networks
-            .iter()
-            .filter(|network| {
-                let domain = network.routedomain.as_deref();
-                domain.is_some_and(|domain| domains.contains(domain))
-            })
-            .map(|network| network.name.as_str()),
-    );
-    used
+
+    fn is_empty(&self) -> bool {
+        self.profiles.is_empty() && self.hardware.is_empty() && self.networks.is_empty()
+    }
+
+    fn strike(&mut self, node: &Node) {
+        if !self.profiles.is_empty() {
+            for profile in &node.profiles {
+                self.profiles.remove(profile.as_str());
+            }
+        }
+        if let Some(hardware) = node.hardware.as_ref().filter(|_| !self.hardware.is_empty()) {
+            self.hardware.remove(hardware.name.as_str());
+        }
+        if !self.networks.is_empty() {
+            let addresses = node.addressing.iter().map(|entry| &entry.network);
+            let carried = node
+                .interfaces
+                .iter()
+                .flat_map(|interface| &interface.networks);
+            let named = [&node.oob.network, &node.primary_network];
+            for network in addresses.chain(carried).chain(named.into_iter().flatten()) {
+                self.networks.remove(network.as_str());
+            }
+        }
+    }
 }

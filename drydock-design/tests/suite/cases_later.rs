@@ -175,7 +175,7 @@ pub const CASES: &[Case] = &[
     error(
         "boot/packages",
         &[("      data: {chrony: 4.2-2ubuntu2, jq: }\n", "")],
-        "@- type: pkg_list",
+        "@type: pkg_list",
         "lists no package",
     ),
 ];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use drydock_model::tree::{Entry, Position, Tree, Value};
 
+use super::words::Words;
 use super::{Fault, Limits};
 
 /// How much of the stream a fault spoils.
@@ -28,10 +29,45 @@ enum Open {
     Sequence(Vec<Tree>),
     Mapping {
         entries: Vec<Entry>,
-        seen: HashMap<Arc<str>, Position>,
+        seen: Seen,
         key: Option<(Arc<str>, Position)>,
         merged: Vec<Tree>,
     },
+}
+
+/// Keys of a map by hash, once it has so many that looking through them takes longer. Most maps of a design have a handful.
+#[derive(Default)]
+struct Seen {
+    keys: HashMap<Arc<str>, Position>,
+}
+
+impl Seen {
+    const FEW: usize = 16;
+
+    fn find(&self, entries: &[Entry], key: &str) -> Option<Position> {
+        if entries.len() <= Self::FEW {
+            let entry = entries.iter().find(|entry| &*entry.key == key);
+            return entry.map(|entry| entry.key_position);
+        }
+        self.keys.get(key).copied()
+    }
+
+    fn push(&mut self, entries: &mut Vec<Entry>, entry: Entry) {
+        if entries.len() >= Self::FEW {
+            let unknown = &entries[self.keys.len()..];
+            let unknown = unknown.iter().chain([&entry]);
+            self.keys
+                .extend(unknown.map(|entry| (Arc::clone(&entry.key), entry.key_position)));
+        }
+        entries.push(entry);
+    }
+}
+
+/// What a stream cost.
+pub(super) struct Cost {
+    pub(super) nodes: usize,
+    pub(super) repeated_nodes: usize,
+    pub(super) repeated_bytes: usize,
 }
 
 struct Frame {
@@ -50,6 +86,7 @@ pub(super) struct Builder<'a> {
     repeated_nodes: usize,
     repeated_bytes: usize,
     faults_before: usize,
+    words: Words,
 }
 
 impl<'a> Builder<'a> {
@@ -63,6 +100,15 @@ impl<'a> Builder<'a> {
             repeated_nodes: 0,
             repeated_bytes: 0,
             faults_before: 0,
+            words: Words::default(),
+        }
+    }
+
+    pub(super) fn cost(&self) -> Cost {
+        Cost {
+            nodes: self.nodes,
+            repeated_nodes: self.repeated_nodes,
+            repeated_bytes: self.repeated_bytes,
         }
     }
 
@@ -86,6 +132,31 @@ impl<'a> Builder<'a> {
         self.stack.clear();
         self.root = None;
         self.anchors.clear();
+    }
+
+    /// Takes a plain scalar without tag and anchor as a key, when a key is to come and it has been read before. `false`: it is for
+    /// [`Builder::leaf`].
+    pub(super) fn known_key(
+        &mut self,
+        text: &str,
+        position: Position,
+        faults: &mut Vec<Fault>,
+    ) -> Result<bool, Halt> {
+        let Some(Frame {
+            open: Open::Mapping {
+                key: key @ None, ..
+            },
+            ..
+        }) = self.stack.last_mut()
+        else {
+            return Ok(false);
+        };
+        let Some(known) = self.words.known(text) else {
+            return Ok(false);
+        };
+        *key = Some((known, position));
+        self.count(1, position, faults)?;
+        Ok(true)
     }
 
     pub(super) fn leaf(
@@ -141,7 +212,7 @@ impl<'a> Builder<'a> {
     ) -> Result<(), Halt> {
         let open = Open::Mapping {
             entries: Vec::new(),
-            seen: HashMap::new(),
+            seen: Seen::default(),
             key: None,
             merged: Vec::new(),
         };
@@ -153,7 +224,10 @@ impl<'a> Builder<'a> {
             return Ok(());
         };
         let value = match frame.open {
-            Open::Sequence(items) => Value::Sequence(items),
+            Open::Sequence(mut items) => {
+                items.shrink_to_fit();
+                Value::Sequence(items)
+            }
             Open::Mapping {
                 mut entries,
                 mut seen,
@@ -163,6 +237,8 @@ impl<'a> Builder<'a> {
                 for tree in merged {
                     self.merge(&mut entries, &mut seen, tree, faults)?;
                 }
+                // Most maps have two or three keys, and room for four.
+                entries.shrink_to_fit();
                 Value::Mapping(entries)
             }
         };
@@ -218,23 +294,26 @@ impl<'a> Builder<'a> {
                             faults.push(key_fault(tree.position));
                             return Err(Halt::Document);
                         };
+                        if let Value::String { plain: true, .. } = tree.value {
+                            self.words.remember(&text);
+                        }
                         *key = Some((text, tree.position));
                     }
                     Some((text, _)) if &*text == "<<" => merged.push(tree),
                     Some((text, position)) => {
-                        if let Some(first) = seen.get(&text) {
+                        if let Some(first) = seen.find(entries, &text) {
                             faults.push(Fault {
                             position: Some(position),
                             message: format!("the key {text:?} stands here a second time; it was set in line {}", first.line),
                             advice: "remove one of the two".into(),
                         });
                         } else {
-                            seen.insert(Arc::clone(&text), position);
-                            entries.push(Entry {
+                            let entry = Entry {
                                 key: text,
                                 key_position: position,
                                 value: tree,
-                            });
+                            };
+                            seen.push(entries, entry);
                         }
                     }
                 }
@@ -247,7 +326,7 @@ impl<'a> Builder<'a> {
     fn merge(
         &mut self,
         entries: &mut Vec<Entry>,
-        seen: &mut HashMap<Arc<str>, Position>,
+        seen: &mut Seen,
         tree: Tree,
         faults: &mut Vec<Fault>,
     ) -> Result<(), Halt> {
@@ -255,9 +334,8 @@ impl<'a> Builder<'a> {
         match tree.value {
             Value::Mapping(found) => {
                 for entry in found {
-                    if !seen.contains_key(&entry.key) {
-                        seen.insert(Arc::clone(&entry.key), entry.key_position);
-                        entries.push(entry);
+                    if seen.find(entries, &entry.key).is_none() {
+                        seen.push(entries, entry);
                     }
                 }
             }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use drydock_model::tree::{Position, Value};
 use super::{ScalarStyle, Tag};
+use drydock_model::tree::{Position, Value};
 
 use super::Fault;
 

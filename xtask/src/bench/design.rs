@@ -36,17 +36,11 @@ pub(super) fn run(repository: &Repository, arguments: &Arguments) -> Result<Valu
     if cfg!(debug_assertions) {
         return by_release_build(repository, arguments.nodes, runs);
     }
-    let text = site::yaml(arguments.nodes);
-    let bytes = text.len();
-    let source = Source {
-        name: "generated".into(),
-        format: Format::Auto,
-        text,
-        without: Vec::new(),
-    };
+    let sources = sources(arguments.nodes);
+    let bytes: usize = sources.iter().map(|source| source.text.len()).sum();
     let mut all = Vec::new();
     for number in 1..=runs {
-        let run = measure(&source, arguments.nodes)?;
+        let run = measure(&sources, arguments.nodes)?;
         let Run {
             parse,
             compile,
@@ -84,17 +78,31 @@ fn by_release_build(repository: &Repository, nodes: u32, runs: u32) -> Result<Va
         .with_context(|| format!("the release build's last line is not JSON: {line:?}"))
 }
 
+fn sources(nodes: u32) -> Vec<Source> {
+    let source = |text| Source {
+        name: "generated".into(),
+        format: Format::Auto,
+        text,
+        without: Vec::new(),
+    };
+    site::texts(nodes).into_iter().map(source).collect()
+}
+
 /// Reads, compiles and judges once. What was made is dropped outside of the time, as a server keeps it.
-fn measure(source: &Source, nodes: u32) -> Result<Run> {
+fn measure(sources: &[Source], nodes: u32) -> Result<Run> {
     let since = |begin: Instant| begin.elapsed().as_secs_f64() * 1000.0;
     let begin = Instant::now();
-    let documents = DesignIngester::default()
-        .ingest(source)
-        .map_err(|findings| anyhow::anyhow!("the site cannot be read: {:?}", findings.first()))?;
+    let mut documents = Vec::new();
+    for source in sources {
+        let read = DesignIngester::default().ingest(source);
+        documents.extend(read.map_err(|findings| {
+            anyhow::anyhow!("the site cannot be read: {:?}", findings.first())
+        })?);
+    }
     let parse = since(begin);
 
     let begin = Instant::now();
-    let digest = digest(std::slice::from_ref(source));
+    let digest = digest(sources);
     let compiled = compile(&documents, digest);
     let compile = since(begin);
 
@@ -141,16 +149,11 @@ mod tests {
     #[test]
     fn the_site_that_is_made_is_sound_and_as_large_as_a_real_one() {
         for nodes in [1, 50] {
-            let text = site::yaml(nodes);
-            let source = Source {
-                name: "generated".into(),
-                format: Format::Auto,
-                text,
-                without: Vec::new(),
-            };
-            measure(&source, nodes).unwrap();
+            measure(&sources(nodes), nodes).unwrap();
         }
-        let added = site::yaml(1100).len() - site::yaml(1000).len();
+        let length = |nodes| site::texts(nodes).concat().len();
+        let added = length(1100) - length(1000);
+        assert_eq!(site::texts(60_000).len(), 3);
         assert!((650..=750).contains(&(added / 100)), "{added}");
     }
 

@@ -12,8 +12,23 @@ const RACK: u32 = 40;
 /// What all nodes share.
 const SHARED: &str = include_str!("shared.yaml");
 
-/// The site as one stream in the yaml form.
-pub(super) fn yaml(nodes: u32) -> String {
+/// Nodes in one text: more would be above what a reader takes of one text.
+const TEXT: u32 = 25_000;
+
+/// The site in the yaml form: one text, or several when it is large.
+pub(super) fn texts(nodes: u32) -> Vec<String> {
+    let mut texts: Vec<String> = (0..nodes)
+        .step_by(TEXT as usize)
+        .map(|first| (first..nodes.min(first + TEXT)).map(node).collect())
+        .collect();
+    if let Some(first) = texts.first_mut() {
+        first.insert_str(0, &shared(nodes));
+    }
+    texts
+}
+
+/// What nodes share, and their racks.
+fn shared(nodes: u32) -> String {
     let mut text = SHARED.to_owned();
     // Writing to a String cannot fail.
     for rack in 0..nodes.div_ceil(RACK) {
@@ -30,9 +45,6 @@ spec:
             rack / 100,
             rack % 10
         );
-    }
-    for number in 0..nodes {
-        let _ = text.write_str(&node(number));
     }
     text
 }
