@@ -46,14 +46,14 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     stages.run("rules", || {
         rules::run(repository, &rules::Arguments { check: true })
     });
+    stages.run("doctests", || {
+        cargo(&["test", "--workspace", "--doc", "--quiet"])
+    });
     let installed = stages.run("packages", packages::install_missing);
     // Tests that cannot reach PostgreSQL would only say so once more.
     if let Some(cluster) = installed.and_then(|()| stages.run("postgres", Cluster::start)) {
         stages.run("tests", || tests(repository, &cluster, &arguments.runner));
     }
-    stages.run("doctests", || {
-        cargo(&["test", "--workspace", "--doc", "--quiet"])
-    });
     stages.finish()
 }
 

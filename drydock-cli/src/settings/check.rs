@@ -77,7 +77,8 @@ mod tests {
 
     #[test]
     fn what_cannot_work_is_named() {
-        let cases: [(&str, fn(&mut Settings)); 6] = [
+        type Spoil = fn(&mut Settings);
+        let cases: [(&str, Spoil); 6] = [
             ("engine.workers", |settings| settings.engine.workers = 0),
             ("leader.grace_period", |settings| {
                 settings.leader.grace_period = Span::seconds(0.0)
