@@ -1,5 +1,6 @@
 //! Commands that talk to a server.
 
 pub mod design;
+mod finding;
 pub mod node;
 pub mod task;

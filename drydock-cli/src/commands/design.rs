@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::args::{DesignCommand, Output};
 use crate::client::Client;
+use crate::commands::finding;
 use crate::exit::{Exit, Failure};
 use crate::print;
 use crate::source::{self, Named};
@@ -294,7 +295,10 @@ async fn validate(client: &Client, source: &str, all: bool, output: Output) -> R
             let (errors, warnings) = (count(Level::Error), count(Level::Warning));
             let value = json!({ "errors": errors, "warnings": warnings, "findings": shown });
             print::value(output, &value, |_| {
-                let mut lines: Vec<_> = shown.iter().map(ToString::to_string).collect();
+                let mut lines: Vec<_> = shown
+                    .iter()
+                    .map(|finding| format!("{}\n", finding::show(finding, &sources)))
+                    .collect();
                 lines.push(format!("{errors} error(s), {warnings} warning(s)"));
                 lines.join("\n")
             })?;
