@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use drydock_api::server::{Api, ApiHandle};
 use drydock_api::state::{ApiState, HealthCache};
 use drydock_design::rules::Options;
 use drydock_drivers::allow::AllowNetworks;
+use drydock_drivers::credential;
 use drydock_drivers::ipmi::{IpmiDriver, IpmiSettings};
 use drydock_drivers::maas::{MaasDriver, MaasSettings};
 use drydock_drivers::manual::ManualDriver;
@@ -54,7 +55,7 @@ impl Server {
             drivers,
             provisioner,
             ipmi,
-        } = make_drivers(settings)?;
+        } = make_drivers(settings).await?;
         let (listener, address) =
             drydock_api::server::bind(settings.api.listen).context("the API cannot listen")?;
         let public = settings.public_url(address);
@@ -156,7 +157,7 @@ impl Server {
 /// # Errors
 /// Why it cannot be opened.
 pub async fn open_store(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>> {
-    let url = secret("database.url", settings.database.url.written())?;
+    let url = secret("database.url", settings.database.url.written()).await?;
     let options = drydock_statemgmt::Options {
         pool_size: settings.database.pool_size,
         connect_timeout: settings.database.connect_timeout.into(),
@@ -173,7 +174,7 @@ struct Made {
     ipmi: Option<Arc<IpmiDriver>>,
 }
 
-fn make_drivers(settings: &Settings) -> Result<Made> {
+async fn make_drivers(settings: &Settings) -> Result<Made> {
     let allow = AllowNetworks::from_setting(settings.drivers.allow_networks.clone());
     let mut oob: Vec<Arc<dyn Driver>> = Vec::new();
     let mut ipmi = None;
@@ -198,7 +199,7 @@ fn make_drivers(settings: &Settings) -> Result<Made> {
                 let url = url
                     .parse()
                     .with_context(|| format!("drivers.maas.url {url:?} is no URL"))?;
-                let key = secret("drivers.maas.api_key", key)?;
+                let key = secret("drivers.maas.api_key", key).await?;
                 let driver = MaasDriver::new(
                     MaasSettings {
                         ca_file: maas.ca_file.clone(),
@@ -236,25 +237,10 @@ fn make_drivers(settings: &Settings) -> Result<Made> {
 }
 
 /// A secret of the settings: itself, or where it stands (`env:NAME`, `file:PATH`).
-fn secret(key: &str, written: &SecretString) -> Result<SecretString> {
-    let text = written.expose_secret();
-    if let Some(name) = text.strip_prefix("env:") {
-        // The error of a value that is no text shows the value.
-        return match std::env::var(name) {
-            Ok(value) => Ok(SecretString::from(value)),
-            Err(std::env::VarError::NotPresent) => {
-                bail!("{key}: environment variable {name} is not set")
-            }
-            Err(std::env::VarError::NotUnicode(_)) => {
-                bail!("{key}: environment variable {name} is not UTF-8")
-            }
-        };
-    }
-    if let Some(path) = text.strip_prefix("file:") {
-        let text = std::fs::read_to_string(path).with_context(|| format!("{key}: file {path}"))?;
-        return Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])));
-    }
-    Ok(written.clone())
+async fn secret(key: &str, written: &SecretString) -> Result<SecretString> {
+    credential::look_up(written)
+        .await
+        .map_err(|missing| anyhow!("{key}: {}: {}", missing.place, missing.got))
 }
 
 fn ipmi_settings(settings: &Settings) -> Result<IpmiSettings> {

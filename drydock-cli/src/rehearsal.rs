@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use drydock_model::effective::EffectiveDesign;
-use drydock_model::finding::Level;
+use drydock_model::finding::{Level, told};
 use drydock_sim::{Faults, Timing, World};
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -27,17 +27,15 @@ const LEAST_POLL: Duration = Duration::from_millis(20);
 /// Its errors, each with file and line.
 pub fn design(sources: &[drydock_model::ingest::Source]) -> Result<EffectiveDesign> {
     let read = source::compile(sources).map_err(|findings| {
-        let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
         Failure::error(
             Exit::Failed,
-            format!("the design cannot be read:\n{}", lines.join("\n")),
+            format!("the design cannot be read:\n{}", told(&findings, "\n")),
         )
     })?;
     let errors: Vec<_> = read
         .findings
         .iter()
         .filter(|finding| finding.level == Level::Error)
-        .map(ToString::to_string)
         .collect();
     if !errors.is_empty() {
         return Err(Failure::error(
@@ -45,7 +43,7 @@ pub fn design(sources: &[drydock_model::ingest::Source]) -> Result<EffectiveDesi
             format!(
                 "the design is refused, {} error(s):\n{}",
                 errors.len(),
-                errors.join("\n")
+                told(errors.iter().copied(), "\n")
             ),
         ));
     }

@@ -7,14 +7,12 @@
 //! no packet to an address outside [`AllowNetworks`].
 
 pub mod allow;
+pub mod credential;
 pub mod ipmi;
 pub mod maas;
 pub mod manual;
-pub mod registry;
 
-mod credential;
 #[cfg(test)]
 mod trial;
 
 pub use allow::AllowNetworks;
-pub use registry::Drivers;

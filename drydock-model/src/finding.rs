@@ -95,3 +95,9 @@ impl fmt::Display for Finding {
         Ok(())
     }
 }
+
+/// Findings as one text, each as it displays itself.
+pub fn told<'a>(findings: impl IntoIterator<Item = &'a Finding>, separator: &str) -> String {
+    let lines: Vec<String> = findings.into_iter().map(ToString::to_string).collect();
+    lines.join(separator)
+}

@@ -8,7 +8,7 @@ use drydock_design::rules::Options;
 use drydock_design::{compile, digest, validate_with};
 use drydock_model::design::Document;
 use drydock_model::effective::EffectiveDesign;
-use drydock_model::finding::{Finding, Level};
+use drydock_model::finding::{Finding, Level, told};
 use drydock_model::id::{DesignId, Digest};
 use drydock_model::ingest::{Format, Ingester, Source};
 use drydock_model::reference::{ReferenceError, References};
@@ -66,8 +66,7 @@ impl fmt::Display for DesignError {
         match self {
             DesignError::Reference(text) | DesignError::Unavailable(text) => f.write_str(text),
             DesignError::Unreadable(findings) => {
-                let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
-                write!(f, "the design cannot be read: {}", lines.join("; "))
+                write!(f, "the design cannot be read: {}", told(findings, "; "))
             }
             DesignError::Defect(text) => write!(
                 f,

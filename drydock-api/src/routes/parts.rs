@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, web};
 use drydock_model::design::{Document, Kind};
-use drydock_model::finding::{DocumentRef, Location};
+use drydock_model::finding::{DocumentRef, Location, told};
 use drydock_model::ingest::{Format, Source};
 use drydock_model::tree::{REDACTED, is_secret_key};
 use drydock_orchestrator::designs::CompiledSite;
@@ -236,9 +236,8 @@ async fn ingest(state: &ApiState, source: &Source) -> Result<Vec<Document>, ApiE
         .await
         .map_err(ApiError::internal)?
         .map_err(|findings| {
-            let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
             ApiError::findings(
-                format!("nothing was taken: {}", lines.join("; ")),
+                format!("nothing was taken: {}", told(&findings, "; ")),
                 &findings,
             )
         })?;

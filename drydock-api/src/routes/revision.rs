@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::IF_MATCH;
-use drydock_model::finding::{DocumentRef, Finding};
+use drydock_model::finding::{DocumentRef, Finding, told};
 use drydock_model::ingest::Source;
 use drydock_model::store::{StoreError, StoredDesign};
 use drydock_orchestrator::designs::{CompiledSite, DesignError, Designs};
@@ -98,12 +98,11 @@ where
             let after = state.designs.compile(sources.clone()).await;
             let new = new_errors(&errors(before)?, errors(after)?);
             if !new.is_empty() {
-                let lines: Vec<_> = new.iter().map(ToString::to_string).collect();
                 return Err(ApiError::findings(
                     format!(
                         "nothing was changed, since the design would get {} new error(s): {}",
                         new.len(),
-                        lines.join("; ")
+                        told(&new, "; ")
                     ),
                     &new,
                 ));

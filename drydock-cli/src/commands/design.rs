@@ -1,7 +1,7 @@
 //! `drydock design`
 
 use anyhow::Result;
-use drydock_model::finding::{Finding, Level};
+use drydock_model::finding::{Finding, Level, told};
 use drydock_model::ingest::{Format, Source};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -117,10 +117,9 @@ async fn create(client: &Client, base: Option<&str>) -> Result<String> {
 
 fn read(sources: &[Source]) -> Result<source::Read> {
     source::compile(sources).map_err(|findings| {
-        let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
         Failure::error(
             Exit::Usage,
-            format!("the design cannot be read:\n{}", lines.join("\n")),
+            format!("the design cannot be read:\n{}", told(&findings, "\n")),
         )
     })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use drydock_ingester::parse_tree;
+use drydock_model::finding::told;
 use drydock_model::tree::{Entry, Position, Tree, Value};
 
 use super::Settings;
@@ -137,14 +138,7 @@ fn lay_over(tree: &mut Tree, overlays: &[Overlay]) -> Result<()> {
 fn read(text: &str, source: &str) -> Result<Tree> {
     let mut documents = match parse_tree(text, source) {
         Ok(documents) => documents,
-        Err(findings) => bail!(
-            "{}",
-            findings
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("; ")
-        ),
+        Err(findings) => bail!("{}", told(&findings, "; ")),
     };
     match documents.len() {
         0 => Ok(empty()),
