@@ -122,17 +122,7 @@ fn collect(folder: &Path, into: &mut Vec<PathBuf>) -> std::io::Result<()> {
 /// # Errors
 /// The findings, when a text is no design.
 pub fn compile(sources: &[Source]) -> Result<Read, Vec<Finding>> {
-    let ingester = DesignIngester::default();
-    let (mut documents, mut unreadable) = (Vec::new(), Vec::new());
-    for source in sources {
-        match ingester.ingest(source) {
-            Ok(more) => documents.extend(more),
-            Err(findings) => unreadable.extend(findings),
-        }
-    }
-    if !unreadable.is_empty() {
-        return Err(unreadable);
-    }
+    let documents = DesignIngester::default().ingest(sources)?;
     let compiled = drydock_design::compile(&documents, drydock_design::digest(sources));
     let findings = drydock_design::validate(&documents, &compiled);
     Ok(Read {

@@ -15,11 +15,11 @@ use std::sync::Arc;
 
 use drydock_model::design::{Document, Kind, Ordered, Scalar};
 use drydock_model::effective::EffectiveDesign;
-use drydock_model::finding::{DocumentRef, Finding, Location};
+use drydock_model::finding::Finding;
 use drydock_model::id::Digest;
 
 use crate::index::Index;
-use crate::report::{Report, whole};
+use crate::report::{Place, Report, whole};
 use crate::rules::{document, reference};
 
 /// A compiled design and what was found on the way.
@@ -79,8 +79,6 @@ fn doubles(index: &Index<'_>, report: &mut Report) {
     let mut regions = index.of(Kind::Region);
     if let Some(first) = regions.next() {
         for other in regions {
-            let (mut documents, location) = whole(other);
-            documents.push(first.reference());
             report.add(
                 &document::ONE_REGION,
                 format!(
@@ -88,7 +86,7 @@ fn doubles(index: &Index<'_>, report: &mut Report) {
                     other.name, first.name
                 ),
                 "put the keys and repositories of both into one Region",
-                (documents, location),
+                whole(other).and([first.reference()]),
             );
         }
     }
@@ -101,7 +99,7 @@ fn refer(
     kind: Kind,
     name: &str,
     used: impl Display,
-    at: impl FnOnce() -> (Vec<DocumentRef>, Option<Location>),
+    at: impl FnOnce() -> Place,
 ) {
     if !index.has(kind, name) {
         let rule = match kind {

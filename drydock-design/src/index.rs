@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use drydock_model::design::{Document, HardwarePart, HostPart, Kind, LinkPart, NetworkPart, Part};
 use drydock_model::effective::Node;
-use drydock_model::finding::{DocumentRef, Location};
+use drydock_model::finding::DocumentRef;
 use drydock_model::tree::nearest;
+
+use crate::report::{Advice, Place, at, whole};
 
 /// The documents of a design, found by kind and name. Of several documents of one name the first counts.
 pub(crate) struct Index<'a> {
@@ -78,22 +80,22 @@ impl<'a> Index<'a> {
     }
 
     /// How to mend a name that nothing goes by.
-    pub(crate) fn advice(&self, kind: Kind, name: &str) -> String {
+    pub(crate) fn advice(&self, kind: Kind, name: &str) -> Advice {
         match nearest(name, self.of(kind).map(|document| document.name.as_str())) {
-            Some(near) => format!("did you mean {near}? Otherwise define a {kind} named {name}"),
-            None => format!("define a {kind} named {name}, or correct the name"),
+            Some(near) => Advice::write(
+                near,
+                name,
+                format!("did you mean {near}? Otherwise define a {kind} named {name}"),
+            ),
+            None => format!("define a {kind} named {name}, or correct the name").into(),
         }
     }
 
     /// Where a node gets the value at a path from: its own document, or the nearest profile that has it. Falls back on the longest
     /// part of the path that its own document has; an empty path is the document's name.
-    pub(crate) fn locate<S: AsRef<str>>(
-        &self,
-        node: &Node,
-        path: &[S],
-    ) -> (Vec<DocumentRef>, Option<Location>) {
+    pub(crate) fn locate<S: AsRef<str>>(&self, node: &Node, path: &[S]) -> Place {
         let Some(own) = self.get(Kind::BaremetalNode, &node.name) else {
-            return (Vec::new(), None);
+            return Place::default();
         };
         self.locate_in(own, &node.profiles, path)
     }
@@ -104,26 +106,32 @@ impl<'a> Index<'a> {
         own: &Document,
         profiles: &[String],
         path: &[S],
-    ) -> (Vec<DocumentRef>, Option<Location>) {
+    ) -> Place {
         if path.is_empty() {
-            return (vec![own.reference()], Some(own.name_location()));
+            return whole(own);
         }
         if let Some(location) = own.find_location(path) {
-            return (vec![own.reference()], Some(location));
+            return Place {
+                location: Some(location),
+                ..whole(own)
+            };
         }
         let origin = profiles
             .iter()
-            .filter_map(|name| self.get(Kind::HostProfile, name))
-            .find_map(|profile| {
-                profile
-                    .find_location(path)
-                    .map(|location| (profile, location))
-            });
-        match origin {
-            Some((profile, location)) => {
-                (vec![profile.reference(), own.reference()], Some(location))
-            }
-            None => (vec![own.reference()], Some(own.location(path))),
+            .enumerate()
+            .filter_map(|(at, name)| Some((at, self.get(Kind::HostProfile, name)?)))
+            .find_map(|(at, profile)| Some((at, profile, profile.find_location(path)?)));
+        let Some((last, profile, location)) = origin else {
+            return at(own, path);
+        };
+        let chain = profiles[..=last].iter().map(|name| DocumentRef {
+            kind: Kind::HostProfile,
+            name: name.clone(),
+        });
+        Place {
+            documents: vec![profile.reference(), own.reference()],
+            location: Some(location),
+            chain: std::iter::once(own.reference()).chain(chain).collect(),
         }
     }
 }

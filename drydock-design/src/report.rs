@@ -3,9 +3,59 @@
 use std::collections::{HashMap, HashSet};
 
 use drydock_model::design::Document;
-use drydock_model::finding::{DocumentRef, Finding, Level, Location};
+use drydock_model::finding::{DocumentRef, Finding, Fix, Level, Location};
 
 use crate::rules::{self, Rule};
+
+/// Which documents a finding is about, and where the value stands.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Place {
+    /// The first is the one to open.
+    pub(crate) documents: Vec<DocumentRef>,
+    pub(crate) location: Option<Location>,
+    /// See [`Finding::chain`].
+    pub(crate) chain: Vec<DocumentRef>,
+}
+
+impl Place {
+    /// The place with more documents that it is about.
+    pub(crate) fn and(mut self, others: impl IntoIterator<Item = DocumentRef>) -> Self {
+        self.documents.extend(others);
+        self
+    }
+}
+
+/// How to mend something.
+pub(crate) struct Advice {
+    text: String,
+    fix: Option<Fix>,
+}
+
+impl Advice {
+    /// Advice that comes to writing one text in place of the one at the finding's location.
+    pub(crate) fn write(
+        by: impl Into<String>,
+        replace: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Self {
+        Advice {
+            text: text.into(),
+            fix: Some(Fix {
+                replace: replace.into(),
+                by: by.into(),
+            }),
+        }
+    }
+}
+
+impl<T: Into<String>> From<T> for Advice {
+    fn from(text: T) -> Self {
+        Advice {
+            text: text.into(),
+            fix: None,
+        }
+    }
+}
 
 /// Findings in order. One that says the same of the same place is told once, with all the documents it concerns: a fault in a profile
 /// is one fault, however many nodes inherit it.
@@ -23,10 +73,10 @@ impl Report {
         &mut self,
         rule: &Rule,
         message: impl Into<String>,
-        diagnostic: impl Into<String>,
-        at: (Vec<DocumentRef>, Option<Location>),
+        advice: impl Into<Advice>,
+        place: Place,
     ) {
-        self.add_level(rule, rule.level, message, diagnostic, at);
+        self.add_level(rule, rule.level, message, advice, place);
     }
 
     /// Adds a finding at a level of its own.
@@ -35,10 +85,15 @@ impl Report {
         rule: &Rule,
         level: Level,
         message: impl Into<String>,
-        diagnostic: impl Into<String>,
-        (documents, location): (Vec<DocumentRef>, Option<Location>),
+        advice: impl Into<Advice>,
+        place: Place,
     ) {
         let message = message.into();
+        let Place {
+            documents,
+            location,
+            chain,
+        } = place;
         let key = (rule.id, location.clone(), message.clone());
         if let Some(&index) = self.told.get(&key) {
             for document in documents {
@@ -52,14 +107,17 @@ impl Report {
         self.told.insert(key, index);
         self.named
             .extend(documents.iter().map(|document| (index, document.clone())));
+        let advice = advice.into();
         self.findings.push(Finding {
             rule: rule.id.into(),
             code: rule.code.into(),
             level,
             message,
-            diagnostic: diagnostic.into(),
+            diagnostic: advice.text,
             documents,
             location,
+            chain,
+            fix: advice.fix,
         });
     }
 
@@ -71,8 +129,15 @@ impl Report {
                     rule,
                     finding.level,
                     finding.message,
-                    finding.diagnostic,
-                    (finding.documents, finding.location),
+                    Advice {
+                        text: finding.diagnostic,
+                        fix: finding.fix,
+                    },
+                    Place {
+                        documents: finding.documents,
+                        location: finding.location,
+                        chain: finding.chain,
+                    },
                 ),
                 None => self.findings.push(finding),
             }
@@ -93,14 +158,19 @@ impl Report {
 }
 
 /// A document and the place of a value in it.
-pub(crate) fn at<S: AsRef<str>>(
-    document: &Document,
-    path: &[S],
-) -> (Vec<DocumentRef>, Option<Location>) {
-    (vec![document.reference()], Some(document.location(path)))
+pub(crate) fn at<S: AsRef<str>>(document: &Document, path: &[S]) -> Place {
+    Place {
+        documents: vec![document.reference()],
+        location: Some(document.location(path)),
+        chain: Vec::new(),
+    }
 }
 
 /// A document as a whole: the place of its name.
-pub(crate) fn whole(document: &Document) -> (Vec<DocumentRef>, Option<Location>) {
-    (vec![document.reference()], Some(document.name_location()))
+pub(crate) fn whole(document: &Document) -> Place {
+    Place {
+        documents: vec![document.reference()],
+        location: Some(document.name_location()),
+        chain: Vec::new(),
+    }
 }

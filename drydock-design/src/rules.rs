@@ -25,7 +25,7 @@ use drydock_model::finding::{Finding, Level};
 
 use crate::compile::Compiled;
 use crate::parallel;
-use crate::report::Report;
+use crate::report::{Place, Report};
 
 pub use options::{LevelOverride, Offer, Options};
 pub use page::{index, page, page_name};
@@ -78,7 +78,7 @@ impl Rule {
 
     fn remark(&self, report: &mut Report, remark: &str) {
         let message = format!("{}: {remark}", self.name);
-        report.add_level(self, Level::Info, message, "", (Vec::new(), None));
+        report.add_level(self, Level::Info, message, "", Place::default());
     }
 }
 

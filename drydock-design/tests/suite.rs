@@ -42,3 +42,6 @@ mod options;
 
 #[path = "suite/pages.rs"]
 mod pages;
+
+#[path = "suite/provenance.rs"]
+mod provenance;

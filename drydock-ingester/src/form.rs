@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use drydock_model::design::{Document, Kind};
-use drydock_model::finding::{DocumentRef, Finding, Level, Location};
+use drydock_model::finding::{DocumentRef, Finding, Fix, Level, Location};
 use drydock_model::ingest::Source;
 use drydock_model::tree::{Position, ReadError, Tree, Value, nearest};
 
@@ -45,6 +45,8 @@ pub(crate) fn refuse(
         diagnostic,
         documents: Vec::new(),
         location: Some(place(source, position)),
+        chain: Vec::new(),
+        fix: None,
     }))
 }
 
@@ -193,13 +195,18 @@ fn misfit(
             name: name.to_owned(),
         }],
         location: Some(location),
+        chain: Vec::new(),
+        fix: error
+            .unknown
+            .as_ref()
+            .zip(error.suggestion())
+            .map(|(unknown, near)| Fix {
+                replace: unknown.clone(),
+                by: near.to_owned(),
+            }),
     }
 }
 
 fn place(source: &Source, position: Position) -> Location {
-    Location {
-        source: Arc::clone(&source.name),
-        line: position.line,
-        column: position.column,
-    }
+    Location::new(&source.name, &[], position)
 }

@@ -35,20 +35,26 @@ impl DesignIngester {
 }
 
 impl Ingester for DesignIngester {
-    fn ingest(&self, source: &Source) -> Result<Vec<Document>, Vec<Finding>> {
-        let (outcomes, faults) =
-            parse::parse_each(&source.text, &self.limits, &|tree| read(tree, source));
-        let mut findings: Vec<Finding> = faults
-            .into_iter()
-            .map(|fault| unreadable(fault, &source.name))
-            .collect();
-        let mut documents = Vec::with_capacity(outcomes.len());
-        for outcome in outcomes {
-            match outcome {
-                Outcome::Document(document) if source.without.contains(&document.reference()) => {}
-                Outcome::Document(document) => documents.push(*document),
-                Outcome::PassedOver => {}
-                Outcome::Refused(finding) => findings.push(*finding),
+    fn ingest(&self, sources: &[Source]) -> Result<Vec<Document>, Vec<Finding>> {
+        let mut findings = Vec::new();
+        let mut documents = Vec::new();
+        for source in sources {
+            let (outcomes, faults) =
+                parse::parse_each(&source.text, &self.limits, &|tree| read(tree, source));
+            findings.extend(
+                faults
+                    .into_iter()
+                    .map(|fault| unreadable(fault, &source.name)),
+            );
+            documents.reserve(outcomes.len());
+            for outcome in outcomes {
+                match outcome {
+                    Outcome::Document(document)
+                        if source.without.contains(&document.reference()) => {}
+                    Outcome::Document(document) => documents.push(*document),
+                    Outcome::PassedOver => {}
+                    Outcome::Refused(finding) => findings.push(*finding),
+                }
             }
         }
         if findings.is_empty() {
@@ -102,10 +108,10 @@ fn unreadable(fault: Fault, source: &std::sync::Arc<str>) -> Finding {
         message: fault.message,
         diagnostic: fault.advice,
         documents: Vec::new(),
-        location: fault.position.map(|position| Location {
-            source: std::sync::Arc::clone(source),
-            line: position.line,
-            column: position.column,
-        }),
+        location: fault
+            .position
+            .map(|position| Location::new(source, &[], position)),
+        chain: Vec::new(),
+        fix: None,
     }
 }

@@ -196,11 +196,10 @@ fn feed(
 
 /// The parser counts columns from 0.
 fn position(marker: &Marker, lines_before: usize) -> Position {
-    let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-    Position {
-        line: number(lines_before + marker.line().max(1)),
-        column: number(marker.col().saturating_add(1)),
-    }
+    Position::new(
+        lines_before + marker.line().max(1),
+        marker.col().saturating_add(1),
+    )
 }
 
 /// YAML forbids tabs in indentation, and says so in ways that few understand.

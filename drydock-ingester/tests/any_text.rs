@@ -12,7 +12,7 @@ proptest! {
     fn arbitrary_text(text in "\\PC{0,200}") {
         for format in [Format::Yaml, Format::Deckhand, Format::Auto] {
             let source = Source { name: "any".into(), format, text: text.clone(), without: Vec::new() };
-            let _ = DesignIngester::default().ingest(&source);
+            let _ = DesignIngester::default().ingest(&[source]);
         }
     }
 
@@ -26,8 +26,8 @@ proptest! {
     fn places_lie_within_the_text(text in "([ab]: |[ab]|- |\n|  |\\[|\\]|, |ü){0,40}") {
         for tree in parse_tree(&text, "any").unwrap_or_default() {
             let lines = u32::try_from(text.split('\n').count()).unwrap();
-            prop_assert!(tree.position.line >= 1 && tree.position.line <= lines);
-            prop_assert!(tree.position.column >= 1);
+            prop_assert!(tree.position.line() >= 1 && tree.position.line() <= lines);
+            prop_assert!(tree.position.column() >= 1);
         }
     }
 }

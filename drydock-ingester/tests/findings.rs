@@ -16,7 +16,7 @@ fn ingest(format: Format, text: &str) -> Result<usize, Vec<Finding>> {
         without: Vec::new(),
     };
     DesignIngester::default()
-        .ingest(&source)
+        .ingest(&[source])
         .map(|documents| documents.len())
 }
 
@@ -216,10 +216,10 @@ fn limits_hold() {
         text,
         without: Vec::new(),
     };
-    let findings = ingester.ingest(&source("#".repeat(101))).unwrap_err();
+    let findings = ingester.ingest(&[source("#".repeat(101))]).unwrap_err();
     assert!(findings[0].message.contains("at most 100"), "{findings:?}");
     let findings = ingester
-        .ingest(&source("[1,2,3,4,5,6,7,8,9,10,11]".into()))
+        .ingest(&[source("[1,2,3,4,5,6,7,8,9,10,11]".into())])
         .unwrap_err();
     assert!(
         findings[0].message.contains("more than 10 values"),
@@ -237,7 +237,7 @@ fn numbers_and_texts_are_read_as_meant() {
         text: text.into(),
         without: Vec::new(),
     };
-    let documents = DesignIngester::default().ingest(&source).unwrap();
+    let documents = DesignIngester::default().ingest(&[source]).unwrap();
     insta::assert_debug_snapshot!(
         documents
             .iter()

@@ -19,7 +19,7 @@ fn sample(name: &str, format: Format) -> Source {
 
 fn ingest(name: &str, format: Format) -> Vec<Document> {
     DesignIngester::default()
-        .ingest(&sample(name, format))
+        .ingest(&[sample(name, format)])
         .unwrap()
 }
 

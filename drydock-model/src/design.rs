@@ -144,6 +144,8 @@ pub struct Document {
     pub name_position: Position,
     /// Keys of the body that nothing reads, though they may stand there.
     pub ignored: Vec<Ignored>,
+    /// The other texts that it was put together from, when it was: those that [`Position::origin`] counts, from 1.
+    pub origins: Arc<[Arc<str>]>,
 }
 
 impl Document {
@@ -177,6 +179,7 @@ impl Document {
             source,
             name_position,
             ignored,
+            origins: Arc::default(),
         })
     }
 
@@ -209,14 +212,10 @@ impl Document {
         self.at(self.name_position)
     }
 
-    /// A position in this document's text as a place.
+    /// A position in this document as a place.
     #[must_use]
     pub fn at(&self, position: Position) -> Location {
-        Location {
-            source: Arc::clone(&self.source),
-            line: position.line,
-            column: position.column,
-        }
+        Location::new(&self.source, &self.origins, position)
     }
 
     /// The document as API answers show it: `apiVersion`, `kind`, `metadata`, `spec`. Secrets are redacted unless `reveal` is set.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::design::Kind;
+use crate::tree::Position;
 
 /// How grave a finding is. Ordered: `Info < Warning < Error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -37,6 +38,20 @@ pub struct Location {
     pub line: u32,
     /// Column in characters, from 1.
     pub column: u32,
+}
+
+impl Location {
+    /// A position in a document of this source that was put together from these other texts, too.
+    #[must_use]
+    pub fn new(source: &Arc<str>, origins: &[Arc<str>], position: Position) -> Self {
+        let other = position.origin().checked_sub(1);
+        let text = other.and_then(|at| origins.get(at)).unwrap_or(source);
+        Location {
+            source: Arc::clone(text),
+            line: position.line(),
+            column: position.column(),
+        }
+    }
 }
 
 impl fmt::Display for Location {
@@ -77,6 +92,31 @@ pub struct Finding {
     pub documents: Vec<DocumentRef>,
     /// The place of the offending value.
     pub location: Option<Location>,
+    /// How the first document that it concerns comes by the value: that document, the profile it names, the profile that one names, up to
+    /// the one in which the value stands. Empty where nothing is inherited.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<DocumentRef>,
+    /// What to write instead, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<Fix>,
+}
+
+/// A text to write in place of the one at a finding's location.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fix {
+    /// What stands there: the value without its quotes, or the key.
+    pub replace: String,
+    /// What to write.
+    pub by: String,
+}
+
+impl Finding {
+    /// The chain as one line, such as `BaremetalNode n1 <- HostProfile worker <- HostProfile defaults`; `None` where nothing is inherited.
+    #[must_use]
+    pub fn chain_text(&self) -> Option<String> {
+        let steps: Vec<String> = self.chain.iter().map(ToString::to_string).collect();
+        (steps.len() > 1).then(|| steps.join(" <- "))
+    }
 }
 
 impl fmt::Display for Finding {

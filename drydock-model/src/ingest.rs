@@ -49,10 +49,10 @@ impl fmt::Debug for Source {
 
 /// Reads sources. Pure: the same text gives the same documents.
 pub trait Ingester: Send + Sync {
-    /// The documents of one source in the order of the text, those of [`Source::without`] left out. All or nothing: when anything in it cannot be taken, every finding that
-    /// says why.
+    /// The documents of the sources together, in the order of the texts, those of [`Source::without`] left out. Together, since documents of one may
+    /// be layered over documents of another. All or nothing: when anything in them cannot be taken, every finding that says why.
     ///
     /// # Errors
-    /// The findings (at least one of level error), each with its place in the text.
-    fn ingest(&self, source: &Source) -> Result<Vec<Document>, Vec<Finding>>;
+    /// The findings (at least one of level error), each with its place in a text.
+    fn ingest(&self, sources: &[Source]) -> Result<Vec<Document>, Vec<Finding>>;
 }

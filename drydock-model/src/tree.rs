@@ -5,32 +5,15 @@
 
 mod misfit;
 mod nearest;
+mod position;
 mod read;
 
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 pub use misfit::{Ignored, ReadError};
 pub use nearest::nearest;
-
-/// A place in a text. Lines and columns count from 1; columns count characters.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-pub struct Position {
-    /// Line, from 1.
-    pub line: u32,
-    /// Column in characters, from 1.
-    pub column: u32,
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.line, self.column)
-    }
-}
+pub use position::Position;
 
 /// A value and where it begins.
 #[derive(Clone, PartialEq)]

@@ -232,12 +232,12 @@ impl Designs {
         Ok(site)
     }
 
-    /// Reads one source alone, as an upload is checked.
+    /// Reads sources without compiling them, as an upload is checked.
     ///
     /// # Errors
     /// The findings.
-    pub fn ingest(&self, source: &Source) -> Result<Vec<Document>, Vec<Finding>> {
-        self.ingester.ingest(source)
+    pub fn ingest(&self, sources: &[Source]) -> Result<Vec<Document>, Vec<Finding>> {
+        self.ingester.ingest(sources)
     }
 
     fn kept(&self, digest: &Digest) -> Option<Arc<CompiledSite>> {
@@ -255,17 +255,7 @@ fn build(
     digest: Digest,
     sources: Vec<Source>,
 ) -> Result<CompiledSite, Vec<Finding>> {
-    let mut documents = Vec::new();
-    let mut unreadable = Vec::new();
-    for source in &sources {
-        match ingester.ingest(source) {
-            Ok(more) => documents.extend(more),
-            Err(findings) => unreadable.extend(findings),
-        }
-    }
-    if !unreadable.is_empty() {
-        return Err(unreadable);
-    }
+    let documents = ingester.ingest(&sources)?;
     let compiled = compile(&documents, digest.clone());
     let findings = validate_with(&documents, &compiled, rules);
     Ok(CompiledSite {

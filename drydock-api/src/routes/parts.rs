@@ -232,7 +232,7 @@ async fn strike(
 /// Reads a text that a client sent.
 async fn ingest(state: &ApiState, source: &Source) -> Result<Vec<Document>, ApiError> {
     let (designs, read) = (Arc::clone(&state.designs), source.clone());
-    let documents = web::block(move || designs.ingest(&read))
+    let documents = web::block(move || designs.ingest(std::slice::from_ref(&read)))
         .await
         .map_err(ApiError::internal)?
         .map_err(|findings| {

@@ -139,7 +139,9 @@ pub(super) fn without(
     let mut kept = Vec::with_capacity(sources.len() + 1);
     let mut found = false;
     for source in sources {
-        let documents = designs.ingest(source).unwrap_or_default();
+        let documents = designs
+            .ingest(std::slice::from_ref(source))
+            .unwrap_or_default();
         let hits = documents
             .iter()
             .filter(|other| other.kind == document.kind && other.name == document.name)

@@ -78,6 +78,8 @@ fn unreachable(message: String) -> Finding {
             .into(),
         documents: Vec::new(),
         location: None,
+        chain: Vec::new(),
+        fix: None,
     }
 }
 

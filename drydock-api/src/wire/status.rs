@@ -1,7 +1,7 @@
 //! The Status object: results of validations and of health checks.
 
 use chrono::{DateTime, Utc};
-use drydock_model::finding::{Finding, Level, Location};
+use drydock_model::finding::{DocumentRef, Finding, Fix, Level, Location};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -18,12 +18,26 @@ pub struct ValidationMessage {
     ts: DateTime<Utc>,
     documents: Vec<DocumentName>,
     location: Option<Location>,
+    /// How the first document comes by the value, over the profiles it inherits from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    chain: Vec<DocumentName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<Fix>,
 }
 
 #[derive(Clone, Debug, Serialize)]
 struct DocumentName {
     schema: String,
     name: String,
+}
+
+impl From<&DocumentRef> for DocumentName {
+    fn from(document: &DocumentRef) -> Self {
+        DocumentName {
+            schema: format!("drydock/{}/v1", document.kind),
+            name: document.name.clone(),
+        }
+    }
 }
 
 impl ValidationMessage {
@@ -39,15 +53,10 @@ impl ValidationMessage {
             level: finding.level,
             diagnostic: finding.diagnostic.clone(),
             ts,
-            documents: finding
-                .documents
-                .iter()
-                .map(|document| DocumentName {
-                    schema: format!("drydock/{}/v1", document.kind),
-                    name: document.name.clone(),
-                })
-                .collect(),
+            documents: finding.documents.iter().map(DocumentName::from).collect(),
             location: finding.location.clone(),
+            chain: finding.chain.iter().map(DocumentName::from).collect(),
+            fix: finding.fix.clone(),
         }
     }
 }

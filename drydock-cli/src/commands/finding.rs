@@ -77,6 +77,8 @@ mod tests {
                 line,
                 column,
             }),
+            chain: Vec::new(),
+            fix: None,
         }
     }
 

@@ -9,7 +9,6 @@ use drydock_model::design::{
 use drydock_model::effective::{
     Address, Addressing, EffectiveDesign, Hardware, Interface, Network, Node, Oob, Platform, Sriov,
 };
-use drydock_model::finding::{DocumentRef, Location};
 use secrecy::SecretString;
 
 use super::profile::Profiles;
@@ -17,11 +16,8 @@ use super::{hardware, refer, storage, texts};
 use crate::index::Index;
 use crate::inherit::Inherited;
 use crate::parallel;
-use crate::report::{Report, at};
+use crate::report::{Place, Report, at};
 use crate::rules::{platform, reference, value};
-
-/// Where a value of a node comes from.
-pub(super) type Place = (Vec<DocumentRef>, Option<Location>);
 
 /// A node being compiled: its document, and the profiles it inherits from.
 pub(super) struct Draft<'a, 'r> {

@@ -101,13 +101,10 @@ fn cycle(members: &[(&Document, &HostPart)], report: &mut Report) {
         .map(|(document, _)| document.name.as_str())
         .collect();
     names.push(&first.name);
-    let (mut documents, location) = at(first, &["host_profile"]);
-    documents.extend(
-        members
-            .iter()
-            .skip(1)
-            .map(|(document, _)| document.reference()),
-    );
+    let others = members
+        .iter()
+        .skip(1)
+        .map(|(document, _)| document.reference());
     report.add(
         &HOST_PROFILE,
         format!(
@@ -115,6 +112,6 @@ fn cycle(members: &[(&Document, &HostPart)], report: &mut Report) {
             names.join(" -> ")
         ),
         "take host_profile out of one of them",
-        (documents, location),
+        at(first, &["host_profile"]).and(others),
     );
 }

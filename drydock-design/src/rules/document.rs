@@ -3,7 +3,7 @@
 use drydock_model::finding::Level;
 
 use super::{Rule, Site, from_compilation};
-use crate::report::Report;
+use crate::report::{Advice, Place, Report, whole};
 
 /// Kind and name are unique.
 pub(crate) static UNIQUE: Rule = Rule {
@@ -50,19 +50,16 @@ fn unread(rule: &Rule, site: &Site<'_>, report: &mut Report) {
                 document.name,
                 ignored.path_text()
             );
+            let key = ignored.path.last().map_or("", String::as_str);
             let advice = match ignored.suggestion() {
-                Some(near) => format!("did you mean {near}?"),
-                None => format!("known there are {}", ignored.known.join(", ")),
+                Some(near) => Advice::write(near, key, format!("did you mean {near}?")),
+                None => format!("known there are {}", ignored.known.join(", ")).into(),
             };
-            report.add(
-                rule,
-                message,
-                advice,
-                (
-                    vec![document.reference()],
-                    Some(document.at(ignored.position)),
-                ),
-            );
+            let place = Place {
+                location: Some(document.at(ignored.position)),
+                ..whole(document)
+            };
+            report.add(rule, message, advice, place);
         }
     }
 }

@@ -8,7 +8,7 @@ use drydock_model::tree::nearest;
 
 use super::network::is_noconfig;
 use super::{Rule, Site};
-use crate::report::Report;
+use crate::report::{Advice, Report};
 
 /// Host names are DNS names.
 pub(crate) static NAME: Rule = Rule {
@@ -113,12 +113,11 @@ fn primary_network(rule: &Rule, site: &Site<'_>, report: &mut Report) {
                 "BaremetalNode {} has no address on its primary network {primary}",
                 node.name
             );
-            let (documents, location) = site.of_node(node, &["addressing"]);
             report.add(
                 rule,
                 message,
                 "add the network to addressing",
-                (documents, location),
+                site.of_node(node, &["addressing"]),
             );
         }
     }
@@ -185,8 +184,8 @@ fn boot_mac(rule: &Rule, site: &Site<'_>, report: &mut Report) {
         let Some(other) = first.insert(mac, node) else {
             continue;
         };
-        let (mut documents, location) = site.of_node(node, &["metadata", "boot_mac"]);
-        documents.extend(site.of_node(other, &[]).0);
+        let others = site.of_node(other, &[]).documents;
+        let place = site.of_node(node, &["metadata", "boot_mac"]).and(others);
         let message = format!(
             "the boot MAC {mac} of {} is also that of {}",
             node.name, other.name
@@ -195,7 +194,7 @@ fn boot_mac(rule: &Rule, site: &Site<'_>, report: &mut Report) {
             rule,
             message,
             "write the MAC address of each node's own boot interface",
-            (documents, location),
+            place,
         );
     }
 }
@@ -233,7 +232,11 @@ fn slave_alias(rule: &Rule, site: &Site<'_>, report: &mut Report) {
                 );
                 let aliases = hardware.aliases.keys().map(String::as_str);
                 let advice = match nearest(&slave.name, aliases) {
-                    Some(near) => format!("did you mean {near}? Otherwise define the alias"),
+                    Some(near) => Advice::write(
+                        near,
+                        &slave.name,
+                        format!("did you mean {near}? Otherwise define the alias"),
+                    ),
                     None => "define the alias, or correct the slave".into(),
                 };
                 let path = ["interfaces", &interface.name, "slaves", &slave.name];

@@ -8,7 +8,7 @@ use drydock_model::effective::{Interface, Link, Node};
 use drydock_model::finding::Level;
 
 use super::{Rule, Site, from_compilation};
-use crate::report::Report;
+use crate::report::{Advice, Report};
 
 /// A network is on one link, and an interface carries only what its link allows.
 pub(crate) static ALLOWED: Rule = Rule {
@@ -195,23 +195,15 @@ fn duplicate_address(rule: &Rule, site: &Site<'_>, report: &mut Report) {
             let Some(other) = first.insert(address, node) else {
                 continue;
             };
-            let (mut documents, location) = site.of_address(node, network);
-            documents.extend(
-                site.of_node(other, &[])
-                    .0
-                    .into_iter()
-                    .filter(|_| other.name != node.name),
-            );
+            let others = site.of_node(other, &[]).documents;
+            let place = site
+                .of_address(node, network)
+                .and(others.into_iter().filter(|_| other.name != node.name));
             let message = format!(
                 "the address {address} of {} is also that of {}",
                 node.name, other.name
             );
-            report.add(
-                rule,
-                message,
-                "give each node an address of its own",
-                (documents, location),
-            );
+            report.add(rule, message, "give each node an address of its own", place);
         }
     }
 }
@@ -225,7 +217,8 @@ fn cidr(rule: &Rule, site: &Site<'_>, report: &mut Report) {
         .filter(|network| network.cidr.trunc() != network.cidr)
     {
         let message = format!("Network {}: {} has host bits", network.name, network.cidr);
-        let advice = format!("write {}", network.cidr.trunc());
+        let right = network.cidr.trunc().to_string();
+        let advice = Advice::write(&right, network.cidr.to_string(), format!("write {right}"));
         report.add(
             rule,
             message,
@@ -247,7 +240,7 @@ fn vlan(rule: &Rule, site: &Site<'_>, report: &mut Report) {
             let told = network.vlan.is_none()
                 && site
                     .of(Kind::Network, name, &["vlan"])
-                    .1
+                    .location
                     .is_some_and(|place| {
                         site.compiled.findings.iter().any(|finding| {
                             finding.rule == rule.id && finding.location.as_ref() == Some(&place)

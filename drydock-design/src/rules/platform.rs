@@ -3,7 +3,7 @@
 use drydock_model::finding::Level;
 
 use super::{Rule, Site, from_compilation};
-use crate::report::Report;
+use crate::report::{Place, Report};
 
 /// Huge pages have a size and a count.
 pub(crate) static HUGEPAGES: Rule = Rule {
@@ -76,7 +76,7 @@ fn selection(rule: &Rule, site: &Site<'_>, report: &mut Report) {
         {
             let message = "images and kernels are not checked: no node provisioner was asked";
             let advice = "validate on a server whose node driver is enabled";
-            report.add_level(rule, Level::Info, message, advice, (Vec::new(), None));
+            report.add_level(rule, Level::Info, message, advice, Place::default());
         }
         return;
     };

@@ -5,12 +5,11 @@ use std::net::IpAddr;
 
 use drydock_model::design::{Document, Kind};
 use drydock_model::effective::{Address, Link, Network, Node};
-use drydock_model::finding::{DocumentRef, Location};
 
 use super::Options;
 use crate::compile::Compiled;
 use crate::index::Index;
-use crate::report::{at, whole};
+use crate::report::{Place, at, whole};
 
 /// A design as documents and compiled, with its names indexed.
 pub struct Site<'a> {
@@ -20,8 +19,6 @@ pub struct Site<'a> {
     pub(crate) links: HashMap<&'a str, &'a Link>,
     pub(crate) options: &'a Options,
 }
-
-pub(crate) type Place = (Vec<DocumentRef>, Option<Location>);
 
 impl<'a> Site<'a> {
     /// Indexes a design.
@@ -92,7 +89,7 @@ impl<'a> Site<'a> {
         match self.index.get(kind, name) {
             Some(document) if path.is_empty() => whole(document),
             Some(document) => at(document, path),
-            None => (Vec::new(), None),
+            None => Place::default(),
         }
     }
 }

@@ -14,7 +14,7 @@ fn run(text: String) {
         text,
         without: Vec::new(),
     };
-    if let Ok(documents) = DesignIngester::default().ingest(&source) {
+    if let Ok(documents) = DesignIngester::default().ingest(&[source]) {
         let compiled = compile(&documents, digest(&[]));
         assert!(validate(&documents, &compiled).len() >= rules::ALL.len());
     }

@@ -25,7 +25,7 @@ pub fn documents(name: &str, text: String) -> Vec<Document> {
         without: Vec::new(),
     };
     DesignIngester::default()
-        .ingest(&source)
+        .ingest(&[source])
         .unwrap_or_else(|findings| panic!("{findings:#?}"))
 }
 

@@ -304,7 +304,7 @@ impl<'a> Builder<'a> {
                         if let Some(first) = seen.find(entries, &text) {
                             faults.push(Fault {
                             position: Some(position),
-                            message: format!("the key {text:?} stands here a second time; it was set in line {}", first.line),
+                            message: format!("the key {text:?} stands here a second time; it was set in line {}", first.line()),
                             advice: "remove one of the two".into(),
                         });
                         } else {

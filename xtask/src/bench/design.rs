@@ -92,13 +92,9 @@ fn sources(nodes: u32) -> Vec<Source> {
 fn measure(sources: &[Source], nodes: u32) -> Result<Run> {
     let since = |begin: Instant| begin.elapsed().as_secs_f64() * 1000.0;
     let begin = Instant::now();
-    let mut documents = Vec::new();
-    for source in sources {
-        let read = DesignIngester::default().ingest(source);
-        documents.extend(read.map_err(|findings| {
-            anyhow::anyhow!("the site cannot be read: {:?}", findings.first())
-        })?);
-    }
+    let documents = DesignIngester::default()
+        .ingest(sources)
+        .map_err(|findings| anyhow::anyhow!("the site cannot be read: {:?}", findings.first()))?;
     let parse = since(begin);
 
     let begin = Instant::now();
