@@ -126,6 +126,10 @@ const TABLE: &[Path] = &[
         entries: &[entry("GET", || web::to(tasks::show), READ_TASK)],
     },
     Path {
+        path: "/api/v1.0/tasks/{id}/events",
+        entries: &[entry("GET", || web::to(tasks::events::events), READ_TASK)],
+    },
+    Path {
         path: "/api/v1.0/tasks/{id}/journal",
         entries: &[entry("GET", || web::to(tasks::journal), READ_TASK)],
     },
@@ -152,6 +156,10 @@ const TABLE: &[Path] = &[
     Path {
         path: "/api/v1.0/nodes/{name}",
         entries: &[entry("GET", || web::to(nodes::show), READ)],
+    },
+    Path {
+        path: "/api/v1.0/nodes/{name}/history",
+        entries: &[entry("GET", || web::to(nodes::history), READ)],
     },
     Path {
         path: "/api/v1.0/nodefilter",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::{NormalizePath, TrailingSlash, from_fn};
 use actix_web::{App, HttpServer, web};
+use tokio_util::sync::CancellationToken;
 
 use crate::error::ApiError;
 use crate::request;
@@ -37,16 +38,21 @@ pub fn bind(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
+/// Cancelled when the server is to end: answers without an end of their own end then.
+#[derive(Clone, Default)]
+pub(crate) struct Closing(pub(crate) CancellationToken);
+
 /// A server, not yet running.
-pub struct Api(Server);
+pub struct Api(Server, Closing);
 
 /// Ends a running server.
 #[derive(Clone)]
-pub struct ApiHandle(ServerHandle);
+pub struct ApiHandle(ServerHandle, Closing);
 
 impl ApiHandle {
     /// Takes no more requests, answers those it has, ends.
     pub async fn stop(&self) {
+        self.1.0.cancel();
         self.0.stop(true).await;
     }
 }
@@ -58,9 +64,12 @@ impl Api {
     /// What the operating system says.
     pub fn new(listener: TcpListener, state: Arc<ApiState>) -> io::Result<Self> {
         let state = web::Data::from(state);
+        let closing = Closing::default();
+        let for_handlers = web::Data::new(closing.clone());
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(state.clone())
+                .app_data(for_handlers.clone())
                 .app_data(web::PathConfig::default().error_handler(|error, _| {
                     ApiError::not_found(format!("the path is malformed: {error}")).into()
                 }))
@@ -75,13 +84,13 @@ impl Api {
         .shutdown_timeout(5)
         .listen(listener)?
         .run();
-        Ok(Api(server))
+        Ok(Api(server, closing))
     }
 
     /// What ends it.
     #[must_use]
     pub fn handle(&self) -> ApiHandle {
-        ApiHandle(self.0.handle())
+        ApiHandle(self.0.handle(), self.1.clone())
     }
 
     /// Serves until it is ended.

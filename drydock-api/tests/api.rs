@@ -10,6 +10,8 @@ mod client;
 mod designs;
 #[path = "api/endpoints.rs"]
 mod endpoints;
+#[path = "api/events.rs"]
+mod events;
 #[path = "api/every_request.rs"]
 mod every_request;
 #[path = "api/health.rs"]
@@ -28,6 +30,8 @@ mod raw;
 mod retry;
 #[path = "api/server.rs"]
 mod server;
+#[path = "api/strategy.rs"]
+mod strategy;
 #[path = "api/tasks.rs"]
 mod tasks;
 #[path = "api/validation.rs"]

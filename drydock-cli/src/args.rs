@@ -1,8 +1,14 @@
 //! The command line.
 
+mod db;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use drydock_model::design::Kind;
+use drydock_model::finding::Level;
+
+pub use db::{DatabaseArgs, DbCommand};
 
 /// Design-driven provisioning: a site design goes in, running machines come out.
 #[derive(Debug, Parser)]
@@ -39,6 +45,9 @@ pub enum Command {
     /// Nodes.
     #[command(subcommand)]
     Node(NodeCommand),
+    /// The database: its state, its schema, moving it to another back end. Needs no server.
+    #[command(subcommand)]
+    Db(DbCommand),
     /// Settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -58,8 +67,8 @@ pub struct ServeArgs {
 /// `drydock demo`
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// A design: a file or a folder of YAML files. Without one: the bundled example.
-    pub design: Option<PathBuf>,
+    /// A design: files or folders of YAML files, such as the folders of a tree of layers. Without one: the bundled example.
+    pub design: Vec<PathBuf>,
     /// Simulated delays (power, boot, install), settle times, gaps and polls are multiplied by this: 1 is real time, 0 is none.
     #[arg(long, default_value_t = 0.05)]
     pub time_scale: f64,
@@ -83,8 +92,9 @@ pub struct DemoArgs {
 /// `drydock sim`
 #[derive(Debug, Args)]
 pub struct SimArgs {
-    /// A design: a file or a folder of YAML files.
-    pub design: PathBuf,
+    /// A design: files or folders of YAML files, such as the folders of a tree of layers.
+    #[arg(required = true)]
+    pub design: Vec<PathBuf>,
     /// Simulated delays are multiplied by this: 1 is real time, 0 is none.
     #[arg(long, default_value_t = 0.05)]
     pub time_scale: f64,
@@ -111,6 +121,26 @@ pub enum Output {
     Yaml,
 }
 
+/// Formats of documents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Stream {
+    /// YAML. Of several documents one stream; a comment before each names its file.
+    #[default]
+    Yaml,
+    /// JSON. Of several documents a list.
+    Json,
+}
+
+/// Formats of a picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Picture {
+    /// An image that needs nothing else.
+    #[default]
+    Svg,
+    /// The language of Graphviz.
+    Dot,
+}
+
 /// `drydock task`
 #[derive(Debug, Subcommand)]
 pub enum TaskCommand {
@@ -132,6 +162,25 @@ pub enum TaskCommand {
         /// How to wait and print.
         #[command(flatten)]
         wait: WaitArgs,
+    },
+    /// Follow a task until it ends: what happens, as it happens.
+    Watch {
+        /// Task id.
+        id: uuid::Uuid,
+        /// Give up after so many seconds (exit code 5).
+        #[arg(long, value_name = "SECONDS")]
+        timeout: Option<f64>,
+        /// One JSON object a line, as the API sends it, instead of text.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Every change that a task made or meant to make.
+    Journal {
+        /// Task id.
+        id: uuid::Uuid,
+        /// How to print.
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Output,
     },
     /// Stop a task: what has not begun will not begin.
     Terminate {
@@ -163,7 +212,7 @@ pub struct TaskCreateArgs {
     /// validate_design, verify_site, prepare_site, verify_nodes, prepare_nodes, deploy_nodes, destroy_nodes, noop.
     #[arg(short, long)]
     pub action: String,
-    /// design:<uuid>, a reference that the server follows, or a local file or folder, which is uploaded first.
+    /// design:<uuid>, a reference that the server follows, or local files and folders with commas between, which are uploaded first.
     #[arg(short, long)]
     pub design: String,
     /// Only nodes of these names; comma-separated, may be repeated.
@@ -181,6 +230,18 @@ pub struct TaskCreateArgs {
     /// Plan and report, change nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// At most so many nodes at once.
+    #[arg(long, value_name = "NODES")]
+    pub max_in_flight: Option<u32>,
+    /// So many nodes first, and the others only when all of these came through.
+    #[arg(long, value_name = "NODES")]
+    pub canary: Option<u32>,
+    /// Begin no further node once so many percent of the nodes have failed; 0: once one has.
+    #[arg(long = "stop-at", value_name = "PERCENT")]
+    pub stop_at: Option<u32>,
+    /// One group of nodes after another: rack, or label:KEY for the values of that key of the nodes' owner data.
+    #[arg(long, value_name = "rack|label:KEY")]
+    pub group_by: Option<String>,
     /// Do not ask before destroy_nodes.
     #[arg(long)]
     pub yes: bool,
@@ -189,29 +250,101 @@ pub struct TaskCreateArgs {
     pub wait: WaitArgs,
 }
 
+/// What scripts may rely on.
+const VALIDATE_EXITS: &str = "Exit codes:
+  0  no finding of level error
+  1  at least one finding of level error
+  2  the design cannot be read (no YAML, not UTF-8, not reachable, too long), or the command line makes no sense
+  3  there is no such file, URL or design";
+
+/// `drydock design validate`
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// Files, folders, a URL, design:<uuid>, or - for standard input.
+    #[arg(required = true)]
+    pub source: Vec<String>,
+    /// Show findings of this level and above.
+    #[arg(long, value_enum, default_value_t)]
+    level: LeastLevel,
+    /// The same as --level info.
+    #[arg(long, conflicts_with = "level")]
+    all: bool,
+    /// What this rule finds is no finding. A rule's id, or a group such as network/*, or all; may be repeated. The narrower one has the say.
+    #[arg(long, value_name = "RULE")]
+    pub allow: Vec<String>,
+    /// What this rule finds is an error. Named as in --allow.
+    #[arg(long, value_name = "RULE")]
+    pub deny: Vec<String>,
+    /// How to print.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: ReportFormat,
+}
+
+impl ValidateArgs {
+    /// The least level that is shown.
+    pub fn least(&self) -> Level {
+        match self.level {
+            _ if self.all => Level::Info,
+            LeastLevel::Error => Level::Error,
+            LeastLevel::Warning => Level::Warning,
+            LeastLevel::Info => Level::Info,
+        }
+    }
+}
+
+/// Levels of findings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum LeastLevel {
+    /// What keeps the deployment from coming out as designed.
+    Error,
+    /// And what a careful colleague would ask about.
+    #[default]
+    Warning,
+    /// And what is unused, redundant, or was found to be right.
+    Info,
+}
+
+/// How findings are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people: each finding with its line.
+    #[default]
+    Table,
+    /// Counts and findings as JSON.
+    Json,
+    /// The same as YAML.
+    Yaml,
+    /// SARIF 2.1.0, for code hosts and editors.
+    Sarif,
+    /// Workflow commands, by which GitHub annotates a change.
+    Github,
+}
+
 /// `drydock design`
 #[derive(Debug, Subcommand)]
 pub enum DesignCommand {
     /// Upload a design; prints its id.
     Upload {
-        /// File, folder, URL or design:<uuid> (a copy).
-        source: String,
+        /// Files, folders, a URL or design:<uuid> (a copy). The folders of a tree of layers are rendered first.
+        #[arg(required = true)]
+        source: Vec<String>,
         /// How to print.
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
     /// List the designs of the server, or the parts of one.
     List {
-        /// File, folder, URL or design:<uuid>; without one, the server's designs.
-        source: Option<String>,
+        /// Files, folders, a URL, - or design:<uuid>; without one, the server's designs.
+        source: Vec<String>,
         /// How to print.
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
     /// Show a design.
     Show {
-        /// File, folder, URL or design:<uuid>.
-        source: String,
+        /// Files, folders, a URL or design:<uuid>.
+        #[arg(required = true)]
+        source: Vec<String>,
         /// After inheritance, aliases and route domains.
         #[arg(long)]
         compiled: bool,
@@ -223,21 +356,64 @@ pub enum DesignCommand {
         output: Output,
     },
     /// Check a design against every rule, without a server unless it is there.
-    Validate {
+    #[command(after_help = VALIDATE_EXITS)]
+    Validate(ValidateArgs),
+    /// Print what a tree of layers comes to: the documents of Drydock after layering and substitution, secrets and all, in Deckhand form.
+    Render {
+        /// The folders of the layers, the one with the layering policy among them; or files, a URL, - for standard input.
+        #[arg(required = true)]
+        source: Vec<String>,
+        /// How to print.
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Stream,
+    },
+    /// Print the JSON Schema of design documents, for editors and other tools.
+    Schema {
+        /// Only of documents of this kind, such as Network; without it, of any document.
+        kind: Option<Kind>,
+        /// How to print.
+        #[arg(short, long, value_enum, default_value_t = Stream::Json)]
+        output: Stream,
+    },
+    /// Compare what two designs mean. Exit code: 0 the same, 1 different, 2 unreadable.
+    Diff {
         /// File, folder, URL or design:<uuid>.
-        source: String,
-        /// Print infos, too.
-        #[arg(long)]
-        all: bool,
+        #[arg(value_name = "A")]
+        before: String,
+        /// The same.
+        #[arg(value_name = "B")]
+        after: String,
         /// How to print.
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
+    },
+    /// Draw a design: racks, nodes, links, networks.
+    Graph {
+        /// File, folder, URL or design:<uuid>.
+        source: String,
+        /// What to write to standard output.
+        #[arg(long, value_enum, default_value_t)]
+        format: Picture,
+        /// Only this node.
+        #[arg(long)]
+        node: Option<String>,
     },
 }
 
 /// `drydock node`
 #[derive(Debug, Subcommand)]
 pub enum NodeCommand {
+    /// Every change that was made on a node, or meant to be made, by whichever task.
+    History {
+        /// Name of the node.
+        name: String,
+        /// At most so many, the latest.
+        #[arg(long, default_value_t = 500)]
+        limit: u32,
+        /// How to print.
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Output,
+    },
     /// The machines that the node provisioner knows.
     List {
         /// How to print.

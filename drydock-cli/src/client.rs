@@ -3,10 +3,16 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use drydock_model::finding::{Finding, told};
 use reqwest::{Method, StatusCode};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::commands::finding::show_all;
 use crate::exit::{Exit, Failure, is_passing};
+
+/// For an answer that goes on as long as its subject does.
+const FOREVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// A server.
 #[derive(Clone)]
@@ -105,6 +111,34 @@ impl Client {
         self.exchange(method, path, body, None).await
     }
 
+    /// The events of a task from the one after this id on, as they come: the answer has no end before the task has one.
+    ///
+    /// # Errors
+    /// With the exit code that fits the answer.
+    pub async fn events(&self, id: &str, after: Option<&str>) -> Result<reqwest::Response> {
+        let path = format!("/tasks/{id}/events");
+        let url = format!("{}/api/v1.0{path}", self.base);
+        let mut request = self.http.get(&url).timeout(FOREVER);
+        if let Some(after) = after {
+            request = request.header("Last-Event-ID", after);
+        }
+        let response = request.send().await.map_err(|error| {
+            anyhow::Error::new(Failure {
+                exit: Exit::Failed,
+                message: format!("GET {url}: no answer ({})", innermost(&error)),
+                passing: true,
+            })
+        })?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let bytes = response.bytes().await.unwrap_or_default();
+        let value = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| json!(String::from_utf8_lossy(&bytes)));
+        Err(refusal(&Method::GET, &path, status, &value))
+    }
+
     async fn exchange(
         &self,
         method: Method,
@@ -159,30 +193,48 @@ impl Client {
         if status.is_success() {
             return Ok(value);
         }
-        let exit = match status {
-            StatusCode::BAD_REQUEST
-            | StatusCode::UNSUPPORTED_MEDIA_TYPE
-            | StatusCode::PAYLOAD_TOO_LARGE => Exit::Usage,
-            StatusCode::NOT_FOUND => Exit::NotFound,
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Exit::Denied,
-            _ => Exit::Failed,
-        };
-        let message = value["message"]
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned);
-        let request = value["request_id"]
-            .as_str()
-            .map_or_else(String::new, |id| format!(" (request {id})"));
-        Err(anyhow::Error::new(Failure {
-            exit,
-            message: format!("{method} {path}: {status}: {message}{request}"),
-            passing: matches!(
-                status,
-                StatusCode::BAD_GATEWAY
-                    | StatusCode::SERVICE_UNAVAILABLE
-                    | StatusCode::GATEWAY_TIMEOUT
-            ),
-        }))
+        Err(refusal(&method, path, status, &value))
+    }
+}
+
+/// An answer that is none, as an error with the exit code that fits it.
+fn refusal(method: &Method, path: &str, status: StatusCode, value: &Value) -> anyhow::Error {
+    let exit = match status {
+        StatusCode::BAD_REQUEST
+        | StatusCode::UNSUPPORTED_MEDIA_TYPE
+        | StatusCode::PAYLOAD_TOO_LARGE => Exit::Usage,
+        StatusCode::NOT_FOUND => Exit::NotFound,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Exit::Denied,
+        _ => Exit::Failed,
+    };
+    let (message, findings) = reason(value);
+    let request = value["request_id"]
+        .as_str()
+        .map_or_else(String::new, |id| format!(" (request {id})"));
+    anyhow::Error::new(Failure {
+        exit,
+        message: format!("{method} {path}: {status}: {message}{request}{findings}"),
+        passing: matches!(
+            status,
+            StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+        ),
+    })
+}
+
+/// What a refusal says, and below it the findings that it came for, each as a validation tells it.
+fn reason(answer: &Value) -> (String, String) {
+    let Some(message) = answer["message"].as_str() else {
+        return (answer.to_string(), String::new());
+    };
+    match Vec::<Finding>::deserialize(&answer["details"]) {
+        Ok(findings) if !findings.is_empty() => {
+            let headline = message
+                .strip_suffix(&told(&findings, "; "))
+                .unwrap_or(message);
+            let findings = format!("\n{}", show_all(&findings, &[]));
+            (headline.trim_end_matches([' ', ':']).to_owned(), findings)
+        }
+        _ => (message.to_owned(), String::new()),
     }
 }
 

@@ -1,6 +1,8 @@
-//! Commands that talk to a server.
+//! Commands that talk to a server, and `db`, which needs none.
 
+pub mod db;
 pub mod design;
-mod finding;
+pub mod finding;
+mod journal;
 pub mod node;
 pub mod task;

@@ -1,5 +1,7 @@
 //! The composition root: settings in, a running server out. The one place that names concrete stores, drivers and ingesters.
 
+pub mod database;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -25,13 +27,13 @@ use drydock_orchestrator::designs::Designs;
 use drydock_orchestrator::drivers::DriverSet;
 use drydock_orchestrator::engine::{Engine, Parts};
 use drydock_orchestrator::system::{RandomIds, SystemClock};
-use drydock_reference::{Fetcher, ReferenceSettings};
+use drydock_reference::{Fetcher, KeystoneSettings, ReferenceSettings};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::settings::Settings;
+use crate::settings::{Keystone, Settings};
 
 /// A running server: API and engine.
 pub struct Server {
@@ -56,29 +58,23 @@ impl Server {
             provisioner,
             ipmi,
         } = make_drivers(settings).await?;
+        let references: Arc<dyn References> =
+            Arc::new(Fetcher::new(reference_settings(settings).await?).context("references")?);
         let (listener, address) =
             drydock_api::server::bind(settings.api.listen).context("the API cannot listen")?;
         let public = settings.public_url(address);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let ids: Arc<dyn IdSource> = Arc::new(RandomIds);
         let store = open_store(settings, Arc::clone(&clock)).await?;
-        let references: Arc<dyn References> = Arc::new(
-            Fetcher::new(ReferenceSettings {
-                allow_refs: settings.design.allow_refs.clone(),
-                map: settings.references.map.clone(),
-                ..ReferenceSettings::default()
-            })
-            .context("references")?,
-        );
         let ingester: Arc<dyn Ingester> = Arc::new(DesignIngester::default());
         let designs = Arc::new(
-            Designs::new(Arc::clone(&store), ingester, Arc::clone(&references)).with_rules(
-                Options {
+            Designs::new(Arc::clone(&store), ingester, Arc::clone(&references))
+                .with_rules(Options {
                     levels: settings.rules.levels.clone(),
                     oob_types: Some(settings.drivers.oob.iter().cloned().collect()),
                     ..Options::DEFAULT
-                },
-            ),
+                })
+                .with_cache_bytes(settings.design.cache_bytes),
         );
 
         let state = Arc::new(ApiState {
@@ -236,6 +232,50 @@ async fn make_drivers(settings: &Settings) -> Result<Made> {
     })
 }
 
+async fn reference_settings(settings: &Settings) -> Result<ReferenceSettings> {
+    Ok(ReferenceSettings {
+        allow_refs: settings.design.allow_refs.clone(),
+        map: settings.references.map.clone(),
+        keystone: keystone_settings(&settings.references.keystone).await?,
+        ..ReferenceSettings::default()
+    })
+}
+
+/// The login at Keystone, if there is to be one: all of it or none.
+async fn keystone_settings(keystone: &Keystone) -> Result<Option<KeystoneSettings>> {
+    let Keystone {
+        auth_url,
+        username,
+        password,
+        project,
+        ..
+    } = keystone;
+    let (Some(auth_url), Some(username), Some(password), Some(project)) =
+        (auth_url, username, password, project)
+    else {
+        let keys = [
+            ("auth_url", auth_url.is_some()),
+            ("username", username.is_some()),
+            ("password", password.is_some()),
+            ("project", project.is_some()),
+        ];
+        let first = |wanted: bool| keys.iter().find(|(_, set)| *set == wanted);
+        let (Some((set, _)), Some((missing, _))) = (first(true), first(false)) else {
+            return Ok(None);
+        };
+        bail!("references.keystone.{set} is set and references.keystone.{missing} is not");
+    };
+    Ok(Some(KeystoneSettings {
+        auth_url: auth_url.clone(),
+        username: username.clone(),
+        password: secret("references.keystone.password", password).await?,
+        user_domain: keystone.user_domain.clone(),
+        project: project.clone(),
+        project_domain: keystone.project_domain.clone(),
+        ca_file: keystone.ca_file.clone(),
+    }))
+}
+
 /// A secret of the settings: itself, or where it stands (`env:NAME`, `file:PATH`).
 async fn secret(key: &str, written: &SecretString) -> Result<SecretString> {
     credential::look_up(written)
@@ -282,4 +322,63 @@ fn ipmi_settings(settings: &Settings) -> Result<IpmiSettings> {
         state_timeout: settings.oob.state_timeout.into(),
         poll: ipmi.poll_interval.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keystone() -> Keystone {
+        Keystone {
+            auth_url: Some("http://127.0.0.1:5000/v3".into()),
+            username: Some("drydock".into()),
+            password: Some("s3cr3t".into()),
+            project: Some("service".into()),
+            ..Keystone::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_login_is_whole_or_absent() -> Result<()> {
+        assert!(keystone_settings(&Keystone::default()).await?.is_none());
+        let login = keystone_settings(&keystone()).await?;
+        let login = login.context("a login")?;
+        assert_eq!(login.password.expose_secret(), "s3cr3t");
+        assert_eq!(login.user_domain, "Default");
+        type Spoil = fn(&mut Keystone);
+        let cases: [(&str, Spoil); 4] = [
+            ("auth_url", |keystone| keystone.auth_url = None),
+            ("username", |keystone| keystone.username = None),
+            ("password", |keystone| keystone.password = None),
+            ("project", |keystone| keystone.project = None),
+        ];
+        for (key, spoil) in cases {
+            let mut keystone = keystone();
+            spoil(&mut keystone);
+            let error = keystone_settings(&keystone).await.expect_err(key);
+            let said = format!("references.keystone.{key} is not");
+            assert!(error.to_string().contains(&said), "{error}");
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn the_password_is_looked_up_where_it_is_said_to_stand() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("password");
+        std::fs::write(&file, "s3cr3t\n")?;
+        let mut keystone = keystone();
+        keystone.password = Some(format!("file:{}", file.display()).into());
+        let login = keystone_settings(&keystone).await?.context("a login")?;
+        assert_eq!(login.password.expose_secret(), "s3cr3t");
+        keystone.password = Some("env:DRYDOCK_TEST_NOT_SET".into());
+        let error = keystone_settings(&keystone).await.expect_err("no variable");
+        assert!(
+            error
+                .to_string()
+                .starts_with("references.keystone.password"),
+            "{error}"
+        );
+        Ok(())
+    }
 }

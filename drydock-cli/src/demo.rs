@@ -40,9 +40,9 @@ pub async fn run(args: &DemoArgs) -> Result<Exit> {
 
 async fn rehearse(args: &DemoArgs) -> Result<Exit> {
     let started = Instant::now();
-    let sources = match &args.design {
-        Some(path) => source::read_path(path)?,
-        None => vec![Source {
+    let sources = match args.design.as_slice() {
+        [_, ..] => source::read_paths(&args.design)?,
+        [] => vec![Source {
             name: "examples/lab.yaml".into(),
             format: Format::Auto,
             text: EXAMPLE.to_owned(),

@@ -10,7 +10,7 @@ pub enum Exit {
     Done = 0,
     /// The work failed.
     Failed = 1,
-    /// The command line makes no sense.
+    /// The command line makes no sense, or what it names cannot be read.
     Usage = 2,
     /// There is no such thing.
     NotFound = 3,
@@ -63,8 +63,11 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The exit code of an error: its own, else 1.
+/// The exit code of an error: its own, 2 for texts that are no design, else 1.
 pub fn of(error: &anyhow::Error) -> Exit {
+    if error.is::<crate::source::Unreadable>() {
+        return Exit::Usage;
+    }
     error
         .downcast_ref::<Failure>()
         .map_or(Exit::Failed, |failure| failure.exit)

@@ -59,6 +59,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Node(command) => {
             commands::node::run(&client::Client::new(&cli.url)?, command).await
         }
+        Command::Db(command) => commands::db::run(command).await,
         Command::Config(ConfigCommand::Sample) => {
             print!("{}", settings::sample()?);
             Ok(Exit::Done)

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use drydock_model::effective::EffectiveDesign;
-use drydock_model::finding::{Level, told};
+use drydock_model::finding::Level;
 use drydock_sim::{Faults, Timing, World};
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+use crate::commands::finding;
 use crate::exit::{Exit, Failure};
 use crate::settings::{Settings, Span};
 use crate::source;
@@ -29,7 +30,10 @@ pub fn design(sources: &[drydock_model::ingest::Source]) -> Result<EffectiveDesi
     let read = source::compile(sources).map_err(|findings| {
         Failure::error(
             Exit::Failed,
-            format!("the design cannot be read:\n{}", told(&findings, "\n")),
+            format!(
+                "the design cannot be read:\n{}",
+                finding::show_all(&findings, sources)
+            ),
         )
     })?;
     let errors: Vec<_> = read
@@ -43,7 +47,7 @@ pub fn design(sources: &[drydock_model::ingest::Source]) -> Result<EffectiveDesi
             format!(
                 "the design is refused, {} error(s):\n{}",
                 errors.len(),
-                told(errors.iter().copied(), "\n")
+                finding::show_all(errors, sources)
             ),
         ));
     }

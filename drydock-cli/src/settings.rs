@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use drydock_design::rules::LevelOverride;
+use drydock_orchestrator::designs::CACHE_BYTES;
 use drydock_orchestrator::settings::{EngineSettings, Timeouts};
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -191,6 +192,8 @@ impl Default for StepTimeouts {
 pub struct Limits {
     /// Most nodes that one destroy_nodes may take; absent: no limit.
     pub destroy_nodes: Option<usize>,
+    /// Most nodes begun on and not ended, over all tasks and servers; absent: no limit.
+    pub in_flight_per_site: Option<u32>,
     /// Requests to MaaS in flight.
     pub maas_requests: usize,
 }
@@ -199,6 +202,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             destroy_nodes: None,
+            in_flight_per_site: None,
             maas_requests: 12,
         }
     }
@@ -315,11 +319,22 @@ impl Default for Ipmi {
 }
 
 /// `design.*`
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Design {
     /// URL prefixes and folders that references may name; absent: none.
     pub allow_refs: Vec<String>,
+    /// Bytes of memory that compiled designs may hold together.
+    pub cache_bytes: usize,
+}
+
+impl Default for Design {
+    fn default() -> Self {
+        Design {
+            allow_refs: Vec::new(),
+            cache_bytes: CACHE_BYTES,
+        }
+    }
 }
 
 /// `references.*`
@@ -328,6 +343,43 @@ pub struct Design {
 pub struct References {
     /// Host to address, or to address:port; applied after the check.
     pub map: BTreeMap<String, String>,
+    /// Tokens for `deckhand+` and `promenade+` references.
+    pub keystone: Keystone,
+}
+
+/// `references.keystone.*`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keystone {
+    /// With or without `/v3`; absent: no tokens.
+    pub auth_url: Option<String>,
+    /// Who logs in.
+    pub username: Option<String>,
+    /// The password, or `env:NAME`, or `file:PATH`.
+    #[serde(serialize_with = "sample::hidden")]
+    pub password: Option<SecretString>,
+    /// Name of the user's domain.
+    pub user_domain: String,
+    /// Name of the project that tokens are for.
+    pub project: Option<String>,
+    /// Name of the project's domain.
+    pub project_domain: String,
+    /// Certificates to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for Keystone {
+    fn default() -> Self {
+        Keystone {
+            auth_url: None,
+            username: None,
+            password: None,
+            user_domain: "Default".into(),
+            project: None,
+            project_domain: "Default".into(),
+            ca_file: None,
+        }
+    }
 }
 
 /// `rules.*`
@@ -394,6 +446,7 @@ impl Settings {
             retry_base: self.engine.retry_base.into(),
             retry_cap: self.engine.retry_cap.into(),
             destroy_limit: self.limits.destroy_nodes,
+            nodes_in_flight: self.limits.in_flight_per_site,
             timeouts: Timeouts {
                 drydock: t.drydock_timeout.into(),
                 create_network_template: t.create_network_template.into(),

@@ -16,7 +16,7 @@ pub async fn run(args: &SimArgs) -> Result<Exit> {
         },
         None,
     )?;
-    let design = rehearsal::design(&source::read_path(&args.design)?)?;
+    let design = rehearsal::design(&source::read_paths(&args.design)?)?;
     for line in rehearsal::not_simulated(&design) {
         eprintln!("{line}");
     }

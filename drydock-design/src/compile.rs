@@ -1,12 +1,13 @@
 //! Documents to the effective design.
 
 mod boot;
+mod filter;
 mod hardware;
 mod network;
 mod node;
 mod profile;
 mod read;
-mod site;
+pub(crate) mod site;
 mod storage;
 
 use std::collections::BTreeMap;

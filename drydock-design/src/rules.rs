@@ -4,6 +4,8 @@
 
 pub(crate) mod boot;
 pub(crate) mod document;
+mod filesystem;
+pub(crate) mod hardware;
 pub(crate) mod host;
 pub(crate) mod link;
 pub(crate) mod network;
@@ -14,9 +16,11 @@ pub(crate) mod platform;
 pub(crate) mod range;
 mod reading;
 pub(crate) mod reference;
+mod region;
 mod site;
 pub(crate) mod storage;
 mod stored_name;
+mod twice;
 mod unused;
 pub(crate) mod value;
 
@@ -59,12 +63,12 @@ impl Rule {
         let wanted = site.options.levels.get(self.id).copied();
         let mut report = Report::default();
         if wanted == Some(LevelOverride::Off) {
-            self.remark(&mut report, "Switched off by configuration.");
+            self.remark(&mut report, SWITCHED_OFF);
             return report.into_findings();
         }
         (self.run)(self, site, &mut report);
         if report.is_empty() {
-            self.remark(&mut report, "Validation successful.");
+            self.remark(&mut report, SUCCESSFUL);
             return report.into_findings();
         }
         let mut findings = report.into_findings();
@@ -97,6 +101,7 @@ pub static ALL: &[&Rule] = &[
     &document::UNIQUE,
     &document::ONE_REGION,
     &document::UNREAD,
+    &twice::TWICE,
     &unused::UNUSED,
     &reference::HOST_PROFILE,
     &reference::HARDWARE_PROFILE,
@@ -104,10 +109,15 @@ pub static ALL: &[&Rule] = &[
     &reference::NETWORK,
     &reference::RACK,
     &reference::LOCAL_NETWORK,
+    &reference::ROUTE_DOMAIN,
+    &region::KEYS,
+    &hardware::ALIAS,
     &storage::BOOT,
     &storage::PARTITIONING,
     &storage::SIZING,
     &storage::MOUNTPOINT,
+    &filesystem::FILESYSTEM,
+    &filesystem::IDENTITY,
     &link::BOND,
     &network::ALLOWED,
     &network::LOCALITY,
@@ -141,12 +151,27 @@ pub static ALL: &[&Rule] = &[
     &boot::PACKAGES,
     &boot::FILTER,
     &boot::TEMPLATE,
+    &boot::PATH,
 ];
 
 /// The rule of this id; `None` when no rule that can be configured goes by it.
 #[must_use]
 pub fn find(id: &str) -> Option<&'static Rule> {
     ALL.iter().copied().find(|rule| rule.id == id)
+}
+
+const SUCCESSFUL: &str = "Validation successful.";
+const SWITCHED_OFF: &str = "Switched off by configuration.";
+
+/// Whether this only says that its rule found nothing, or was switched off.
+#[must_use]
+pub fn is_remark(finding: &Finding) -> bool {
+    finding.level == Level::Info
+        && finding.location.is_none()
+        && finding.documents.is_empty()
+        && [SUCCESSFUL, SWITCHED_OFF]
+            .iter()
+            .any(|remark| finding.message.ends_with(remark))
 }
 
 /// With fewer nodes the rules are done before another thread has begun.

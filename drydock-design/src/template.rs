@@ -1,17 +1,31 @@
-//! Jinja2 templates of boot actions, in bounded time and space.
+//! Jinja2 templates of boot actions.
+//!
+//! [`check`] takes bounded time and space for any text. [`render`] does not: its bounds on instructions and on output say nothing of what one
+//! filter, one `+` or one method may take. Texts that nobody vouches for are rendered by a process that the operating system limits.
 
+mod bounds;
+mod names;
+
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io;
 
+use minijinja::machinery::parse;
+use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
+
+pub use bounds::TEMPLATE_LIMIT;
 
 /// Instructions that one template may use. The published boot actions need a few hundred.
 const FUEL: u64 = 1_000_000;
 
-/// Bytes that one template may yield.
-const OUTPUT_LIMIT: usize = 16 << 20;
+/// Bytes that one template may yield: 16 MiB.
+pub const OUTPUT_LIMIT: usize = 16 << 20;
+
+/// Bytes of an error. A name in a template may be as long as the template.
+const ERROR_LIMIT: usize = 1_000;
 
 /// The names that a boot action's template can use.
 pub const VARIABLES: [&str; 2] = ["node", "action"];
@@ -22,6 +36,7 @@ pub const VARIABLES: [&str; 2] = ["node", "action"];
 /// # Errors
 /// Why the template does not parse or cannot be rendered, with its line; never a value of the context.
 pub fn render<T: Serialize>(template: &str, context: &T) -> Result<String, String> {
+    bounds::check(template)?;
     let environment = environment();
     let parsed = environment
         .template_from_str(template)
@@ -34,30 +49,61 @@ pub fn render<T: Serialize>(template: &str, context: &T) -> Result<String, Strin
         .map_err(|error| format!("the template yields text that is not UTF-8: {error}"))
 }
 
-/// Checks a template without rendering it.
+/// Checks a template without rendering it, in bounded time and space.
 ///
 /// # Errors
-/// Why it does not parse, or which name in it nothing defines.
+/// Why it does not parse, or which name in it nothing defines: a variable, a filter, a test.
 pub fn check(template: &str) -> Result<(), String> {
+    bounds::check(template)?;
+    let tree =
+        parse(template, "template", SyntaxConfig::default()).map_err(|error| describe(&error))?;
+    let names = names::of(&tree);
     let environment = environment();
-    let parsed = environment
-        .template_from_str(template)
-        .map_err(|error| describe(&error))?;
-    let mut unknown: Vec<String> = parsed
-        .undeclared_variables(false)
-        .into_iter()
-        .filter(|name| !VARIABLES.contains(&name.as_str()))
-        .filter(|name| environment.globals().all(|(global, _)| global != name))
+    let globals: Vec<String> = environment
+        .globals()
+        .map(|(name, _)| name.to_owned())
         .collect();
-    unknown.sort();
-    if unknown.is_empty() {
-        return Ok(());
+    let unknown: Vec<&str> = names
+        .variables
+        .iter()
+        .copied()
+        .filter(|name| !VARIABLES.contains(name) && globals.iter().all(|global| global != name))
+        .collect();
+    if !unknown.is_empty() {
+        return Err(shortened(format!(
+            "unknown variable {}; known are {}",
+            unknown.join(", "),
+            VARIABLES.join(", ")
+        )));
     }
-    Err(format!(
-        "unknown variable {}; known are {}",
-        unknown.join(", "),
-        VARIABLES.join(", ")
-    ))
+    all_known(&environment, "filter", &names.filters)?;
+    all_known(&environment, "test", &names.tests)
+}
+
+/// Filters and tests are looked up when they are applied, which may be on one node in a hundred. So each that the template names is looked up
+/// here.
+fn all_known(
+    environment: &Environment<'_>,
+    what: &str,
+    named: &HashMap<&str, u16>,
+) -> Result<(), String> {
+    let unknown = named
+        .iter()
+        .filter(|(name, _)| !is_known(environment, what, name))
+        .min_by_key(|(name, line)| (**line, **name));
+    unknown.map_or(Ok(()), |(name, line)| {
+        Err(shortened(format!(
+            "unknown {what} {name} in line {line} of the template"
+        )))
+    })
+}
+
+/// Asks the template language itself, by its tests `filter` and `test`.
+fn is_known(environment: &Environment<'_>, what: &str, name: &str) -> bool {
+    environment
+        .compile_expression(&format!("name is {what}"))
+        .and_then(|question| question.eval(context! { name }))
+        .is_ok_and(|known| known.is_true())
 }
 
 fn environment<'a>() -> Environment<'a> {
@@ -93,9 +139,17 @@ fn describe(error: &minijinja::Error) -> String {
         format!(" in line {line} of the template")
     });
     match error.detail() {
-        Some(detail) => format!("{}: {detail}{line}", error.kind()),
+        Some(detail) => format!("{}: {}{line}", error.kind(), shortened(detail.to_owned())),
         None => format!("{}{line}", error.kind()),
     }
+}
+
+fn shortened(mut text: String) -> String {
+    if text.len() > ERROR_LIMIT {
+        text.truncate(text.floor_char_boundary(ERROR_LIMIT));
+        text.push_str(" ...");
+    }
+    text
 }
 
 struct Bounded {

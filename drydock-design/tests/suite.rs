@@ -37,6 +37,9 @@ mod cases_network;
 #[path = "suite/cases_later.rs"]
 mod cases_later;
 
+#[path = "suite/cases_value.rs"]
+mod cases_value;
+
 #[path = "suite/options.rs"]
 mod options;
 
@@ -45,3 +48,15 @@ mod pages;
 
 #[path = "suite/provenance.rs"]
 mod provenance;
+
+#[path = "suite/identical.rs"]
+mod identical;
+
+#[path = "suite/diff.rs"]
+mod diff;
+
+#[path = "suite/diff_law.rs"]
+mod diff_law;
+
+#[path = "suite/graph.rs"]
+mod graph;

@@ -30,6 +30,7 @@ mod status;
 #[cfg(test)]
 mod trial;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -289,6 +290,10 @@ impl NodeProvisioner for MaasDriver {
             .get::<UserResource>("users/?op=whoami")
             .await
             .map(|_| ())
+    }
+
+    async fn images(&self) -> Result<BTreeMap<String, BTreeSet<String>>, DriverError> {
+        services::images(&self.region.client).await
     }
 }
 

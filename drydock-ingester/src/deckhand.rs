@@ -1,9 +1,9 @@
 //! The `deckhand` form: `schema: drydock/<Kind>/v1`, `metadata`, `data`. Documents of other namespaces are passed over.
 
-use drydock_model::ingest::Source;
 use drydock_model::tree::Tree;
 
-use crate::form::{self, Form, Outcome, refuse};
+use crate::form::{self, Form, Outcome, Text, refuse};
+use crate::layered;
 
 pub(crate) struct DeckhandForm;
 
@@ -20,46 +20,54 @@ impl Form for DeckhandForm {
         tree.get("schema").is_some()
     }
 
-    fn read(&self, tree: Tree, source: &Source) -> Outcome {
+    fn read(&self, tree: Tree, text: &Text<'_>) -> Outcome {
         let Some(schema) = tree.get("schema") else {
             return refuse(
-                source,
+                text,
                 tree.position,
                 "document/kind",
                 "this document has no schema".into(),
                 "write `schema: drydock/<Kind>/v1`".into(),
             );
         };
-        let Some(text) = schema.as_text() else {
+        let Some(name) = schema.as_text() else {
             return refuse(
-                source,
+                text,
                 schema.position,
                 "document/kind",
                 format!("schema is {}, not a text", schema.describe()),
                 "write `schema: drydock/<Kind>/v1`".into(),
             );
         };
-        let mut words = text.split('/');
+        let mut words = name.split('/');
         let namespace = words.next().unwrap_or_default();
         if namespace != "drydock" {
             return Outcome::PassedOver;
         }
+        if layered::is_abstract(&tree) {
+            return refuse(
+                text,
+                tree.position,
+                "document/layering",
+                format!(
+                    "{name} {}: this document is abstract, that is, to be layered under others; but there is no layering policy",
+                    tree.find(&["metadata", "name"]).and_then(Tree::as_text).unwrap_or_default()
+                ),
+                "give the folder that holds the deckhand/LayeringPolicy, too, so that the tree is rendered; a rendered design has no abstract documents".into(),
+            );
+        }
         match (words.next(), words.next(), words.next()) {
             (Some(word), Some("v1"), None) => match form::kind(word) {
-                Ok(kind) => form::finish(kind, tree, "data", source),
-                Err((message, diagnostic)) => refuse(
-                    source,
-                    schema.position,
-                    "document/kind",
-                    message,
-                    diagnostic,
-                ),
+                Ok(kind) => form::finish(kind, tree, "data", text),
+                Err((message, diagnostic)) => {
+                    refuse(text, schema.position, "document/kind", message, diagnostic)
+                }
             },
             _ => refuse(
-                source,
+                text,
                 schema.position,
                 "document/kind",
-                format!("schema {text:?} is not of the shape drydock/<Kind>/v1"),
+                format!("schema {name:?} is not of the shape drydock/<Kind>/v1"),
                 "v1 is the only version".into(),
             ),
         }

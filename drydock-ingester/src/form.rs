@@ -5,7 +5,20 @@ use std::sync::Arc;
 use drydock_model::design::{Document, Kind};
 use drydock_model::finding::{DocumentRef, Finding, Fix, Level, Location};
 use drydock_model::ingest::Source;
-use drydock_model::tree::{Position, ReadError, Tree, Value, nearest};
+use drydock_model::tree::{Ignored, Position, ReadError, Tree, Value, nearest};
+
+/// The text that a document stands in.
+pub(crate) struct Text<'a> {
+    pub(crate) source: &'a Source,
+    /// The texts that its positions count, when it was put together from several.
+    pub(crate) origins: Arc<[Arc<str>]>,
+}
+
+impl Text<'_> {
+    fn place(&self, position: Position) -> Location {
+        Location::new(&self.source.name, &self.origins, position)
+    }
+}
 
 /// What became of one document of a stream.
 pub(crate) enum Outcome {
@@ -26,12 +39,12 @@ pub(crate) trait Form {
     /// Whether a document is meant to be of this form.
     fn recognises(&self, tree: &Tree) -> bool;
     /// Reads it.
-    fn read(&self, tree: Tree, source: &Source) -> Outcome;
+    fn read(&self, tree: Tree, text: &Text<'_>) -> Outcome;
 }
 
 /// A refusal of a document at a place in it.
 pub(crate) fn refuse(
-    source: &Source,
+    text: &Text<'_>,
     position: Position,
     rule: &str,
     message: String,
@@ -44,7 +57,7 @@ pub(crate) fn refuse(
         message,
         diagnostic,
         documents: Vec::new(),
-        location: Some(place(source, position)),
+        location: Some(text.place(position)),
         chain: Vec::new(),
         fix: None,
     }))
@@ -55,10 +68,10 @@ pub(crate) fn wrong_form(
     tree: &Tree,
     wanted: &dyn Form,
     says: &dyn Form,
-    source: &Source,
+    text: &Text<'_>,
 ) -> Outcome {
     refuse(
-        source,
+        text,
         tree.position,
         "document/form",
         format!(
@@ -75,9 +88,9 @@ pub(crate) fn wrong_form(
 }
 
 /// A document of no form at all.
-pub(crate) fn no_form(tree: &Tree, source: &Source) -> Outcome {
+pub(crate) fn no_form(tree: &Tree, text: &Text<'_>) -> Outcome {
     refuse(
-        source,
+        text,
         tree.position,
         "document/form",
         format!("this is {}, not a design document", tree.describe()),
@@ -99,19 +112,19 @@ pub(crate) fn kind(word: &str) -> Result<Kind, (String, String)> {
 }
 
 /// Reads metadata and body once the kind is known.
-pub(crate) fn finish(kind: Kind, mut tree: Tree, body_key: &str, source: &Source) -> Outcome {
+pub(crate) fn finish(kind: Kind, mut tree: Tree, body_key: &str, text: &Text<'_>) -> Outcome {
     let body = take(&mut tree, body_key);
     let metadata = tree.get("metadata");
     let name = metadata.and_then(|metadata| metadata.get("name"));
     let Some((name, name_position)) = name
-        .and_then(|name| name.as_text().map(|text| (text, name.position)))
-        .filter(|(text, _)| !text.is_empty())
+        .and_then(|name| name.as_text().map(|word| (word, name.position)))
+        .filter(|(word, _)| !word.is_empty())
     else {
         let at = name
             .or(metadata)
             .map_or(tree.position, |there| there.position);
         return refuse(
-            source,
+            text,
             at,
             "document/name",
             format!("this {kind} has no name"),
@@ -120,7 +133,7 @@ pub(crate) fn finish(kind: Kind, mut tree: Tree, body_key: &str, source: &Source
     };
     let Some(body) = body else {
         return refuse(
-            source,
+            text,
             tree.position,
             "document/body",
             format!("{kind} {name} has no `{body_key}`"),
@@ -133,10 +146,14 @@ pub(crate) fn finish(kind: Kind, mut tree: Tree, body_key: &str, source: &Source
         name,
         name_position,
         Arc::new(body),
-        Arc::clone(&source.name),
+        Arc::clone(&text.source.name),
     ) {
         Ok(mut document) => {
+            if !text.origins.is_empty() {
+                document.origins = Arc::clone(&text.origins);
+            }
             if let Some(labels) = metadata.and_then(|metadata| metadata.get("labels")) {
+                document.ignored.extend(unread_labels(labels));
                 document.labels = labels
                     .entries()
                     .iter()
@@ -144,16 +161,35 @@ pub(crate) fn finish(kind: Kind, mut tree: Tree, body_key: &str, source: &Source
                         entry
                             .value
                             .as_text()
-                            .map(|text| (entry.key.to_string(), text.to_owned()))
+                            .map(|label| (entry.key.to_string(), label.to_owned()))
                     })
                     .collect();
             }
             Outcome::Document(Box::new(document))
         }
         Err(error) => {
-            let place = place(source, error.position.unwrap_or(body_position));
+            let place = text.place(error.position.unwrap_or(body_position));
             Outcome::Refused(Box::new(misfit(kind, name, body_key, &error, place)))
         }
+    }
+}
+
+/// Labels that are no map, or no texts.
+fn unread_labels(labels: &Tree) -> Vec<Ignored> {
+    let unread = |position, segments: &[&str]| Ignored {
+        position,
+        path: segments.iter().map(|word| (*word).to_owned()).collect(),
+        known: &["a map of texts"],
+    };
+    let way = ["metadata", "labels"];
+    match &labels.value {
+        Value::Null => Vec::new(),
+        Value::Mapping(entries) => entries
+            .iter()
+            .filter(|entry| entry.value.as_text().is_none() && !entry.value.is_null())
+            .map(|entry| unread(entry.key_position, &[way[0], way[1], &*entry.key]))
+            .collect(),
+        _ => vec![unread(labels.position, &way)],
     }
 }
 
@@ -205,8 +241,4 @@ fn misfit(
                 by: near.to_owned(),
             }),
     }
-}
-
-fn place(source: &Source, position: Position) -> Location {
-    Location::new(&source.name, &[], position)
 }

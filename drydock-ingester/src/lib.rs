@@ -1,15 +1,20 @@
 //! Reads design documents from text.
 //!
 //! Purpose: bytes to [`Document`]s, each value with its line and column, and every finding that a text deserves. One plugin per
-//! surface form: `yaml`, `deckhand`; `auto` takes whatever each document says of itself.
+//! surface form: `yaml`, `deckhand`; `auto` takes whatever each document says of itself. Unrendered site trees in Deckhand form, known by
+//! their layering policy, are rendered first (`layered`).
 //!
 //! Non-goals: no I/O (who calls has fetched the text), no judgement of a design as a whole (that is `drydock-design`).
 
 mod deckhand;
 mod emit;
 mod form;
+mod layered;
 pub mod parse;
+mod rendered;
 mod yaml;
+
+use std::sync::Arc;
 
 use drydock_model::design::Document;
 use drydock_model::finding::{Finding, Level, Location};
@@ -17,8 +22,10 @@ use drydock_model::ingest::{Format, Ingester, Source};
 use drydock_model::tree::Tree;
 
 pub use emit::to_yaml;
-use form::{Form, Outcome};
+use form::{Form, Outcome, Text};
+use layered::Site;
 use parse::{Fault, Limits};
+pub use rendered::{Rendered, to_stream};
 
 /// Reads sources of every [`Format`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,31 +43,68 @@ impl DesignIngester {
 
 impl Ingester for DesignIngester {
     fn ingest(&self, sources: &[Source]) -> Result<Vec<Document>, Vec<Finding>> {
-        let mut findings = Vec::new();
-        let mut documents = Vec::new();
-        for source in sources {
-            let (outcomes, faults) =
-                parse::parse_each(&source.text, &self.limits, &|tree| read(tree, source));
-            findings.extend(
-                faults
-                    .into_iter()
-                    .map(|fault| unreadable(fault, &source.name)),
-            );
-            documents.reserve(outcomes.len());
-            for outcome in outcomes {
-                match outcome {
-                    Outcome::Document(document)
-                        if source.without.contains(&document.reference()) => {}
-                    Outcome::Document(document) => documents.push(*document),
-                    Outcome::PassedOver => {}
-                    Outcome::Refused(finding) => findings.push(*finding),
+        let mut collected = Collected::default();
+        if let Some(site) = layered::render(sources, &self.limits) {
+            let Site { origins, documents } = site?;
+            for laid in documents {
+                let text = Text {
+                    source: &sources[laid.text],
+                    origins: Arc::clone(&origins),
+                };
+                let unread = laid.unread();
+                let mut outcome = read(laid.tree, &text);
+                if let Outcome::Document(document) = &mut outcome {
+                    document.ignored.extend(unread);
                 }
+                collected.take(outcome, &text);
+            }
+            return collected.result();
+        }
+        for source in sources {
+            let text = Text {
+                source,
+                origins: Arc::default(),
+            };
+            let (outcomes, faults) =
+                parse::parse_each(&source.text, &self.limits, &|tree| read(tree, &text));
+            collected.faults(faults, source);
+            collected.documents.reserve(outcomes.len());
+            for outcome in outcomes {
+                collected.take(outcome, &text);
             }
         }
-        if findings.is_empty() {
-            Ok(documents)
+        collected.result()
+    }
+}
+
+/// Documents and findings so far.
+#[derive(Default)]
+struct Collected {
+    documents: Vec<Document>,
+    findings: Vec<Finding>,
+}
+
+impl Collected {
+    fn faults(&mut self, faults: Vec<Fault>, source: &Source) {
+        let faults = faults.into_iter();
+        self.findings
+            .extend(faults.map(|fault| unreadable(fault, &source.name)));
+    }
+
+    fn take(&mut self, outcome: Outcome, text: &Text<'_>) {
+        match outcome {
+            Outcome::Document(document) if text.source.without.contains(&document.reference()) => {}
+            Outcome::Document(document) => self.documents.push(*document),
+            Outcome::PassedOver => {}
+            Outcome::Refused(finding) => self.findings.push(*finding),
+        }
+    }
+
+    fn result(self) -> Result<Vec<Document>, Vec<Finding>> {
+        if self.findings.is_empty() {
+            Ok(self.documents)
         } else {
-            Err(findings)
+            Err(self.findings)
         }
     }
 }
@@ -82,25 +126,25 @@ pub fn parse_tree(text: &str, source_name: &str) -> Result<Vec<Tree>, Vec<Findin
         .collect())
 }
 
-fn read(tree: Tree, source: &Source) -> Outcome {
+fn read(tree: Tree, text: &Text<'_>) -> Outcome {
     let forms: [&dyn Form; 2] = [&yaml::YamlForm, &deckhand::DeckhandForm];
     let says = forms.into_iter().find(|form| form.recognises(&tree));
-    let wanted = match source.format {
+    let wanted = match text.source.format {
         Format::Yaml => Some(forms[0]),
         Format::Deckhand => Some(forms[1]),
         Format::Auto => None,
     };
     match (wanted, says) {
         (Some(wanted), Some(says)) if wanted.name() != says.name() => {
-            form::wrong_form(&tree, wanted, says, source)
+            form::wrong_form(&tree, wanted, says, text)
         }
-        (Some(wanted), _) => wanted.read(tree, source),
-        (None, Some(says)) => says.read(tree, source),
-        (None, None) => form::no_form(&tree, source),
+        (Some(wanted), _) => wanted.read(tree, text),
+        (None, Some(says)) => says.read(tree, text),
+        (None, None) => form::no_form(&tree, text),
     }
 }
 
-fn unreadable(fault: Fault, source: &std::sync::Arc<str>) -> Finding {
+fn unreadable(fault: Fault, source: &Arc<str>) -> Finding {
     Finding {
         rule: "document/readable".into(),
         code: "DD000".into(),

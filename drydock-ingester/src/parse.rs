@@ -11,6 +11,7 @@ mod words;
 use drydock_model::tree::{Position, Tree};
 use granit_parser::{Event, Marker, Parser, ScalarStyle, Tag, options};
 
+pub(crate) use build::weigh;
 use build::{Builder, Cost, Halt};
 
 /// What a text may cost at most.
@@ -128,7 +129,10 @@ fn stream<T>(
                 made.extend(tree.filter(|tree| !tree.is_null()).map(each));
                 None
             }
-            Some(Ok((event, span))) => {
+            Some(Ok((mut event, span))) => {
+                if span.end.byte_offset() == Some(text.len()) {
+                    without_added_break(&mut event, text);
+                }
                 let tag_place = position(&span.tag_start().unwrap_or(span.start));
                 let place = position(&span.start);
                 feed(&mut builder, &mut faults, event, place, tag_place).err()
@@ -192,6 +196,18 @@ fn feed(
         _ => {}
     }
     Ok(())
+}
+
+/// A block scalar whose last line ends with the text, not with a line break, has none either (YAML 1.2.2, section 8.1.1.2). The parser adds
+/// one, which would tell two texts apart that PyYAML and so Deckhand take for the same.
+fn without_added_break(event: &mut Event<'_>, text: &str) {
+    let last_line = text.rsplit(['\n', '\r']).next().unwrap_or_default();
+    if let Event::Scalar(scalar, ScalarStyle::Literal | ScalarStyle::Folded, ..) = event
+        && !last_line.trim().is_empty()
+        && scalar.ends_with('\n')
+    {
+        scalar.to_mut().pop();
+    }
 }
 
 /// The parser counts columns from 0.

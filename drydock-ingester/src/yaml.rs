@@ -1,9 +1,8 @@
 //! The `yaml` form: `apiVersion: drydock/v1`, `kind`, `metadata`, `spec`.
 
-use drydock_model::ingest::Source;
 use drydock_model::tree::Tree;
 
-use crate::form::{self, Form, Outcome, refuse};
+use crate::form::{self, Form, Outcome, Text, refuse};
 
 const API_VERSION: &str = "drydock/v1";
 
@@ -23,7 +22,7 @@ impl Form for YamlForm {
             || (tree.get("kind").is_some() && tree.get("schema").is_none())
     }
 
-    fn read(&self, tree: Tree, source: &Source) -> Outcome {
+    fn read(&self, tree: Tree, text: &Text<'_>) -> Outcome {
         let at = |key: &str| tree.get(key).map_or(tree.position, |value| value.position);
         let version = tree.get("apiVersion").and_then(Tree::as_text);
         if version != Some(API_VERSION) {
@@ -34,7 +33,7 @@ impl Form for YamlForm {
                 None => "this document has no apiVersion".into(),
             };
             return refuse(
-                source,
+                text,
                 at("apiVersion"),
                 "document/form",
                 message,
@@ -45,7 +44,7 @@ impl Form for YamlForm {
         }
         let Some(word) = tree.get("kind").and_then(Tree::as_text) else {
             return refuse(
-                source,
+                text,
                 at("kind"),
                 "document/kind",
                 "this document has no kind".into(),
@@ -53,9 +52,9 @@ impl Form for YamlForm {
             );
         };
         match form::kind(word) {
-            Ok(kind) => form::finish(kind, tree, "spec", source),
+            Ok(kind) => form::finish(kind, tree, "spec", text),
             Err((message, diagnostic)) => {
-                refuse(source, at("kind"), "document/kind", message, diagnostic)
+                refuse(text, at("kind"), "document/kind", message, diagnostic)
             }
         }
     }

@@ -156,6 +156,26 @@ fn anchors_and_merge_keys_work() {
 }
 
 #[test]
+fn a_block_that_ends_with_the_text_has_no_line_break() {
+    for (text, expected) in [
+        ("a: |\n  x\n  y", "x\ny"),
+        ("a: |\n  x\n  y\n", "x\ny\n"),
+        ("a: |-\n  x", "x"),
+        ("a: |+\n  x", "x"),
+        ("a: |+\n  x\n", "x\n"),
+        ("a: >\n  x\n  y", "x y"),
+        ("a: |\n  x\n  ", "x\n"),
+        ("a: |\n  x\n# c", "x\n"),
+        ("a: |\n  ä", "ä"),
+        ("---\na: |\n  x\n---\nb: 1", "x\n"),
+    ] {
+        let trees = parse_tree(text, "x").unwrap();
+        let found = trees[0].get("a").and_then(|a| a.as_text());
+        assert_eq!(found, Some(expected), "{text:?}");
+    }
+}
+
+#[test]
 fn attacks_end_in_bounded_time_with_a_finding() {
     let mut laughs = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {

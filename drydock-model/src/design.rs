@@ -5,6 +5,7 @@ mod hardware;
 mod host;
 mod network;
 mod scalar;
+pub mod schema;
 mod site;
 
 use std::fmt;

@@ -3,6 +3,7 @@
 //! `observe` only reads. `plan` is pure. `apply` is the one place that mutates, one change a call, and finds it no fault when the
 //! change is already done. Waiting is the engine's: a plan says for what and how often to look.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -209,6 +210,13 @@ pub trait NodeProvisioner: Driver {
     /// # Errors
     /// Why it is not usable.
     async fn health(&self) -> Result<(), DriverError>;
+
+    /// The operating system images that it can deploy, each by every name that a design may give it, with the kernels that it can boot that image
+    /// with. Asked when a design is judged (rule `platform/selection`).
+    ///
+    /// # Errors
+    /// What could not be read and why.
+    async fn images(&self) -> Result<BTreeMap<String, BTreeSet<String>>, DriverError>;
 }
 
 /// A machine as a provisioner knows it (the answer of `GET /nodes`).

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How criteria, or members of a set, go together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SetType {
     /// Any of them.
@@ -16,19 +17,21 @@ pub enum SetType {
 }
 
 /// A set of filters over the nodes of a design. No filter at all means every node; a filter without any criterion is refused.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("required" = ["filter_set"]))]
 pub struct NodeFilter {
     /// How the members of `filter_set` go together.
     #[serde(default)]
     pub filter_set_type: SetType,
-    /// The members.
+    /// The members; at least one.
     #[serde(default)]
+    #[schemars(extend("minItems" = 1))]
     pub filter_set: Vec<Filter>,
 }
 
 /// One member of a filter set. An empty list or map is no criterion.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Filter {
     /// How the criteria of this member go together.
@@ -36,18 +39,23 @@ pub struct Filter {
     pub filter_type: SetType,
     /// Any of these names.
     #[serde(default, deserialize_with = "null_as_default")]
+    #[schemars(with = "Option<Vec<String>>", extend("x-refers-to" = "BaremetalNode", "x-unique" = "list"))]
     pub node_names: Vec<String>,
     /// Any of these tags.
     #[serde(default, deserialize_with = "null_as_default")]
+    #[schemars(with = "Option<Vec<String>>", extend("x-refers-to" = "Tag", "x-unique" = "list"))]
     pub node_tags: Vec<String>,
     /// Owner data: all pairs in an intersection, any pair in a union.
     #[serde(default, deserialize_with = "null_as_default")]
+    #[schemars(with = "Option<BTreeMap<String, String>>", extend("x-refers-to" = "OwnerData"))]
     pub node_labels: BTreeMap<String, String>,
     /// Any of these racks.
     #[serde(default, deserialize_with = "null_as_default")]
+    #[schemars(with = "Option<Vec<String>>", extend("x-refers-to" = "Rack", "x-unique" = "list"))]
     pub rack_names: Vec<String>,
     /// The rack's labels and location: all pairs in an intersection, any pair in a union.
     #[serde(default, deserialize_with = "null_as_default")]
+    #[schemars(with = "Option<BTreeMap<String, String>>", extend("x-refers-to" = "RackLabel"))]
     pub rack_labels: BTreeMap<String, String>,
 }
 

@@ -225,6 +225,9 @@ pub struct Step {
     pub not_before: Option<DateTime<Utc>>,
     /// For what it waits.
     pub waiting_for: Option<String>,
+    /// The task that has begun on its node (or on the site) and not ended there, so that this step cannot begin. Known in a
+    /// [`TaskTree`](crate::store::TaskTree) only.
+    pub blocked_by: Option<TaskId>,
     /// Who holds it.
     pub holder: Option<InstanceId>,
     /// When it was first claimed.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::boot::{BootContext, BootEntry, BootStatus};
 use crate::change::{ChangeOutcome, JournalEntry};
+use crate::event::TaskEvent;
 use crate::id::{BootActionId, ChangeId, ClaimToken, DesignId, Digest, Epoch, InstanceId, TaskId};
 use crate::ingest::Source;
 use crate::step::{ClaimedStep, Step, TaskPlan};
@@ -168,7 +169,7 @@ pub trait TaskStore {
     /// Queued tasks: higher priority first, then older first.
     async fn queued(&self, limit: i64) -> StoreResult<Vec<Task>>;
     /// Takes a plan for a queued task: pins it to the digest, status running, the first step of each pipeline of the first stage
-    /// ready. Only by the reigning leader ([`StoreError::Deposed`]); [`StoreError::Conflict`] when it is not queued any more.
+    /// ready, of so many at most as the task's strategy lets begin at once. With a strategy that has canaries, the first stage are these. Only by the reigning leader ([`StoreError::Deposed`]); [`StoreError::Conflict`] when it is not queued any more.
     async fn plan_task(
         &self,
         leader: Leadership,
@@ -199,8 +200,17 @@ pub trait TaskStore {
 pub trait StepStore {
     /// Claims up to `limit` steps that are ready, or waiting and due; tasks of higher priority first, then older. A claim sets status running,
     /// holder, a fresh token, counts the attempt and sets the deadline at the first. Never two running steps on one node, over all tasks; and a task that has begun on a node keeps it until its
-    /// pipeline there has ended.
-    async fn claim_steps(&self, instance: InstanceId, limit: i64) -> StoreResult<Vec<ClaimedStep>>;
+    /// pipeline there has ended. In the same way the steps of the site belong to one task at a time.
+    async fn claim_steps(&self, instance: InstanceId, limit: i64) -> StoreResult<Vec<ClaimedStep>> {
+        self.claim_steps_within(instance, limit, None).await
+    }
+    /// As [`StepStore::claim_steps`], but begins on no further node while so many (`nodes`) have been begun on and not ended, over all tasks.
+    async fn claim_steps_within(
+        &self,
+        instance: InstanceId,
+        limit: i64,
+        nodes: Option<u32>,
+    ) -> StoreResult<Vec<ClaimedStep>>;
     /// Puts a held step to wait: returned to everybody, due after `delay` (or at [`BootStore::report_boot_action`]). `failures` is the
     /// new count of transient errors in a row. When the task is being terminated the step becomes terminated instead.
     async fn wait_step(
@@ -213,7 +223,8 @@ pub trait StepStore {
         messages: &[Message],
     ) -> StoreResult<()>;
     /// Ends a held step and moves on what waited for it: the next of the pipeline becomes ready (or, after a failure, the rest skipped),
-    /// the next stage begins, the task completes.
+    /// the next pipeline that the task's strategy held back begins, the next stage begins, the task completes. A failure that is one too many for
+    /// the strategy skips every pipeline that has not begun, with a message that says why.
     async fn finish_step(
         &self,
         step: TaskId,
@@ -230,7 +241,11 @@ pub trait StepStore {
     /// Takes back the steps of instances whose heartbeat is older than `grace`. Only by the reigning leader. Returns how many.
     async fn reclaim_silent(&self, leader: Leadership, grace: Duration) -> StoreResult<u64>;
     /// When the next waiting step is due, as a distance from now; `None`: none waits. Zero when one is due or ready.
-    async fn next_due(&self) -> StoreResult<Option<Duration>>;
+    async fn next_due(&self) -> StoreResult<Option<Duration>> {
+        self.next_due_within(None).await
+    }
+    /// As [`StepStore::next_due`], for who claims within this limit.
+    async fn next_due_within(&self, nodes: Option<u32>) -> StoreResult<Option<Duration>>;
 }
 
 /// Heartbeats and the king of the hill.
@@ -301,6 +316,19 @@ pub trait BootStore {
     ) -> StoreResult<BootEntry>;
 }
 
+/// What happened to a task.
+#[async_trait]
+pub trait EventStore {
+    /// The events of a task that a client created which come after the one of this number (0: from the first on), in order, at most `limit`.
+    /// Every write that makes one also wakes. [`StoreError::NotFound`].
+    async fn task_events(
+        &self,
+        task: TaskId,
+        after: i64,
+        limit: i64,
+    ) -> StoreResult<Vec<TaskEvent>>;
+}
+
 /// Wake-up calls: something may have become ready, in this process or another.
 #[async_trait]
 pub trait Wake: Send {
@@ -311,7 +339,15 @@ pub trait Wake: Send {
 /// Everything together.
 #[async_trait]
 pub trait Store:
-    DesignStore + TaskStore + StepStore + LeaderStore + JournalStore + BootStore + Send + Sync
+    DesignStore
+    + TaskStore
+    + StepStore
+    + LeaderStore
+    + JournalStore
+    + BootStore
+    + EventStore
+    + Send
+    + Sync
 {
     /// Whether the store answers. Writes nothing.
     async fn ping(&self) -> StoreResult<()>;

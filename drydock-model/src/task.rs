@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::filter::NodeFilter;
 use crate::id::{Digest, TaskId};
+use crate::strategy::Strategy;
 
 macro_rules! word_enum {
     ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
@@ -206,6 +207,8 @@ pub struct NewTask {
     pub priority: i32,
     /// Plan and report, mutate nothing.
     pub dry_run: bool,
+    /// How to go through the nodes; `None`: all side by side.
+    pub strategy: Option<Strategy>,
     /// How often the same work was tried before.
     pub retry: i32,
     /// Who asked.
@@ -233,6 +236,8 @@ pub struct Task {
     pub priority: i32,
     /// Plan and report, mutate nothing.
     pub dry_run: bool,
+    /// How to go through the nodes; `None`: all side by side.
+    pub strategy: Option<Strategy>,
     /// Who asked.
     pub created_by: String,
     /// `X-Context-Marker` of the request.

@@ -1,11 +1,13 @@
 //! Designs as the engine and the API use them: resolved, read, compiled and checked once for each content.
 
-use std::collections::VecDeque;
+mod cache;
+mod compiler;
+mod weight;
+
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use drydock_design::rules::Options;
-use drydock_design::{compile, digest, validate_with};
 use drydock_model::design::Document;
 use drydock_model::effective::EffectiveDesign;
 use drydock_model::finding::{Finding, Level, told};
@@ -14,8 +16,7 @@ use drydock_model::ingest::{Format, Ingester, Source};
 use drydock_model::reference::{ReferenceError, References};
 use drydock_model::store::{Store, StoreError};
 
-/// How many compiled designs are kept. A site is a few megabytes, and a server rarely works on more than a handful.
-const KEPT: usize = 16;
+pub use compiler::{CACHE_BYTES, Compiler};
 
 /// A design that was read: its documents, what they mean, and what is wrong with it.
 pub struct CompiledSite {
@@ -93,11 +94,8 @@ impl From<ReferenceError> for DesignError {
 /// The designs, compiled once for each content and kept with a bound.
 pub struct Designs {
     store: Arc<dyn Store>,
-    ingester: Arc<dyn Ingester>,
     references: Arc<dyn References>,
-    kept: Mutex<VecDeque<Arc<CompiledSite>>>,
-    turn: tokio::sync::Mutex<()>,
-    rules: Arc<Options>,
+    compiler: Compiler,
 }
 
 impl Designs {
@@ -109,18 +107,22 @@ impl Designs {
     ) -> Self {
         Designs {
             store,
-            ingester,
             references,
-            kept: Mutex::new(VecDeque::new()),
-            turn: tokio::sync::Mutex::new(()),
-            rules: Arc::default(),
+            compiler: Compiler::new(ingester),
         }
     }
 
     /// Judges by these options: levels of rules, what the enabled drivers serve.
     #[must_use]
     pub fn with_rules(mut self, options: Options) -> Self {
-        self.rules = Arc::new(options);
+        self.compiler = self.compiler.with_rules(options);
+        self
+    }
+
+    /// Keeps compiled designs of so many bytes together; [`CACHE_BYTES`] unless this is called.
+    #[must_use]
+    pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
+        self.compiler = self.compiler.with_cache_bytes(bytes);
         self
     }
 
@@ -177,20 +179,11 @@ impl Designs {
     /// # Errors
     /// See [`DesignError`].
     pub async fn pinned(&self, digest: &Digest) -> Result<Arc<CompiledSite>, DesignError> {
-        if let Some(site) = self.kept(digest) {
-            return Ok(site);
-        }
-        // One at a time: a thousand steps that begin at once ask for the same design.
-        let turn = self.turn.lock().await;
-        if let Some(site) = self.kept(digest) {
-            return Ok(site);
-        }
-        let sources = self
-            .store
-            .pinned(digest)
-            .await
-            .map_err(DesignError::Store)?;
-        self.build(digest.clone(), sources, turn).await
+        let load = || async {
+            let sources = self.store.pinned(digest).await;
+            sources.map_err(DesignError::Store)
+        };
+        self.compiler.pinned(digest, load).await
     }
 
     /// Reads, compiles and checks sources, or gives what is known of the same content.
@@ -198,38 +191,7 @@ impl Designs {
     /// # Errors
     /// [`DesignError::Unreadable`] when a source is no design.
     pub async fn compile(&self, sources: Vec<Source>) -> Result<Arc<CompiledSite>, DesignError> {
-        let digest = digest(&sources);
-        // The digest is of the texts; findings name sources, too.
-        let same = |site: &Arc<CompiledSite>| site.sources == sources;
-        if let Some(site) = self.kept(&digest).filter(same) {
-            return Ok(site);
-        }
-        let turn = self.turn.lock().await;
-        if let Some(site) = self.kept(&digest).filter(same) {
-            return Ok(site);
-        }
-        self.build(digest, sources, turn).await
-    }
-
-    async fn build(
-        &self,
-        digest: Digest,
-        sources: Vec<Source>,
-        _turn: tokio::sync::MutexGuard<'_, ()>,
-    ) -> Result<Arc<CompiledSite>, DesignError> {
-        let ingester = Arc::clone(&self.ingester);
-        let rules = Arc::clone(&self.rules);
-        let built =
-            tokio::task::spawn_blocking(move || build(&*ingester, &rules, digest, sources)).await;
-        let site = Arc::new(match built {
-            Ok(result) => result.map_err(DesignError::Unreadable)?,
-            Err(error) => return Err(DesignError::Defect(error.to_string())),
-        });
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|other| other.digest != site.digest);
-        kept.push_front(Arc::clone(&site));
-        kept.truncate(KEPT);
-        Ok(site)
+        self.compiler.compile(sources).await
     }
 
     /// Reads sources without compiling them, as an upload is checked.
@@ -237,34 +199,8 @@ impl Designs {
     /// # Errors
     /// The findings.
     pub fn ingest(&self, sources: &[Source]) -> Result<Vec<Document>, Vec<Finding>> {
-        self.ingester.ingest(sources)
+        self.compiler.ingest(sources)
     }
-
-    fn kept(&self, digest: &Digest) -> Option<Arc<CompiledSite>> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = kept.iter().position(|site| site.digest == *digest)?;
-        let site = kept.remove(at)?;
-        kept.push_front(Arc::clone(&site));
-        Some(site)
-    }
-}
-
-fn build(
-    ingester: &dyn Ingester,
-    rules: &Options,
-    digest: Digest,
-    sources: Vec<Source>,
-) -> Result<CompiledSite, Vec<Finding>> {
-    let documents = ingester.ingest(&sources)?;
-    let compiled = compile(&documents, digest.clone());
-    let findings = validate_with(&documents, &compiled, rules);
-    Ok(CompiledSite {
-        digest,
-        sources,
-        documents,
-        design: Arc::new(compiled.design),
-        findings,
-    })
 }
 
 fn parse_design_id(text: &str) -> Result<DesignId, DesignError> {

@@ -16,7 +16,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::designs::{CompiledSite, DesignError};
 use crate::engine::Engine;
-use crate::planner;
+use crate::{planner, waves};
 
 /// Tasks planned at once. A reference that is slow to answer holds up nobody but its own task.
 const AT_ONCE: usize = 8;
@@ -252,8 +252,10 @@ async fn plan_task(engine: &Engine, leader: Leadership, task: &Task) -> StoreRes
         )
         .await;
     }
-    let plan = planner::plan(task.action, &nodes, &engine.settings.timeouts, &*engine.ids)
-        .unwrap_or_default();
+    let waves = waves::waves(&nodes, task.strategy.as_ref());
+    let timeouts = &engine.settings.timeouts;
+    let plan =
+        planner::plan_in_waves(task.action, &waves, timeouts, &*engine.ids).unwrap_or_default();
     engine.store.pin(&site.digest, &site.sources).await?;
     // Once in validate_design is enough; an operator who waits for machines needs to know that there are any.
     let warnings = site
@@ -262,11 +264,14 @@ async fn plan_task(engine: &Engine, leader: Leadership, task: &Task) -> StoreRes
         .filter(|finding| finding.level == Level::Warning)
         .count();
     let note = format!("the design has {warnings} warning(s); validate_design tells them");
-    let messages = if warnings == 0 {
+    let mut messages = if warnings == 0 {
         Vec::new()
     } else {
         vec![Message::task(false, note, now)]
     };
+    if let Some(strategy) = &task.strategy {
+        messages.push(Message::task(false, waves::told(&waves, strategy), now));
+    }
     info!(task = %task.id, action = %task.action, nodes = nodes.len(), design = %site.digest, "planned");
     engine
         .store

@@ -11,8 +11,10 @@ pub mod drivers;
 pub mod engine;
 pub mod outcome;
 pub mod planner;
+pub mod progress;
 pub mod settings;
 pub mod system;
+pub mod waves;
 
 mod leader;
 mod pulse;

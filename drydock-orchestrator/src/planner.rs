@@ -8,6 +8,7 @@ use drydock_model::step::{Condition, PipelinePlan, StepAction, StepPlanned, Task
 use drydock_model::task::TaskAction;
 
 use crate::settings::Timeouts;
+use crate::waves::Wave;
 
 /// One line of a recipe: what, and when it is needed.
 type Line = (StepAction, Condition);
@@ -62,11 +63,32 @@ pub fn is_node_scoped(action: TaskAction) -> bool {
     matches!(recipe(action), Recipe::PerNode(_))
 }
 
-/// The plan of an action on these nodes; `None` for an action that has no steps.
+/// The plan of an action on these nodes, side by side; `None` for an action that has no steps.
 #[must_use]
 pub fn plan(
     action: TaskAction,
     nodes: &[Arc<Node>],
+    timeouts: &Timeouts,
+    ids: &dyn IdSource,
+) -> Option<TaskPlan> {
+    plan_waves(action, &[nodes], timeouts, ids)
+}
+
+/// The plan of an action on the nodes of these waves, one wave after another.
+#[must_use]
+pub fn plan_in_waves(
+    action: TaskAction,
+    waves: &[Wave],
+    timeouts: &Timeouts,
+    ids: &dyn IdSource,
+) -> Option<TaskPlan> {
+    let waves: Vec<&[Arc<Node>]> = waves.iter().map(|wave| wave.nodes.as_slice()).collect();
+    plan_waves(action, &waves, timeouts, ids)
+}
+
+fn plan_waves(
+    action: TaskAction,
+    waves: &[&[Arc<Node>]],
     timeouts: &Timeouts,
     ids: &dyn IdSource,
 ) -> Option<TaskPlan> {
@@ -83,15 +105,16 @@ pub fn plan(
             })
             .collect(),
     };
-    let stage = match recipe(action) {
-        Recipe::Site(lines) => vec![pipeline(None, lines)],
-        Recipe::PerNode(lines) => nodes
+    let stages = match recipe(action) {
+        Recipe::Site(lines) => vec![vec![pipeline(None, lines)]],
+        Recipe::PerNode(lines) => waves
             .iter()
-            .map(|node| pipeline(Some(node), lines))
+            .map(|nodes| {
+                let of = |node: &Arc<Node>| pipeline(Some(node), lines);
+                nodes.iter().map(of).collect()
+            })
             .collect(),
         Recipe::Verdict => return None,
     };
-    Some(TaskPlan {
-        stages: vec![stage],
-    })
+    Some(TaskPlan { stages })
 }

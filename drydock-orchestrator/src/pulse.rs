@@ -18,6 +18,8 @@ pub(crate) struct Pulse {
     grace: Duration,
     last_beat: watch::Sender<Option<Duration>>,
     leadership: watch::Sender<Option<Leadership>>,
+    /// When the reign was last confirmed by the store.
+    last_renewal: watch::Sender<Option<Duration>>,
     last_epoch: Mutex<Epoch>,
 }
 
@@ -28,6 +30,7 @@ impl Pulse {
             grace,
             last_beat: watch::Sender::new(None),
             leadership: watch::Sender::new(None),
+            last_renewal: watch::Sender::new(None),
             last_epoch: Mutex::new(Epoch(0)),
         }
     }
@@ -37,9 +40,11 @@ impl Pulse {
     ///
     /// Four fifths of the grace: the rest is for the call that follows the check.
     pub(crate) fn is_fresh(&self) -> bool {
-        self.last_beat.borrow().is_some_and(|last| {
-            self.clock.monotonic().saturating_sub(last) < self.grace.mul_f64(0.8)
-        })
+        self.is_young(*self.last_beat.borrow())
+    }
+
+    fn is_young(&self, at: Option<Duration>) -> bool {
+        at.is_some_and(|at| self.clock.monotonic().saturating_sub(at) < self.grace.mul_f64(0.8))
     }
 
     /// Wakes with each heartbeat that the store took.
@@ -47,9 +52,10 @@ impl Pulse {
         self.last_beat.subscribe()
     }
 
-    /// Whether and since when we lead, as far as we know.
+    /// Whether and since when we lead, as far as we know. A leader that could not renew its reign, or not say that it lives, stops by itself
+    /// before the grace ends in which nobody else can take its place.
     pub(crate) fn leadership(&self) -> Option<Leadership> {
-        if self.is_fresh() {
+        if self.is_fresh() && self.is_young(*self.last_renewal.borrow()) {
             *self.leadership.borrow()
         } else {
             None
@@ -137,6 +143,8 @@ pub(crate) async fn compete(engine: Engine, stop: CancellationToken) {
 async fn contend(engine: &Engine) {
     let pulse = &engine.pulse;
     let held = *pulse.leadership.borrow();
+    // Taken before the call: the store's ping is at least this young.
+    let at = engine.clock.monotonic();
     let now = match held {
         Some(leader) => match engine.store.renew_leadership(leader).await {
             Ok(true) => Ok(Some(leader)),
@@ -157,6 +165,7 @@ async fn contend(engine: &Engine) {
     };
     match now {
         Ok(now) => {
+            pulse.last_renewal.send_replace(now.map(|_| at));
             let reigning = match now {
                 Some(leader) => Some(leader),
                 None => engine.store.leader().await.ok().flatten(),
@@ -168,6 +177,68 @@ async fn contend(engine: &Engine) {
                 pulse.leadership.send_replace(now);
             }
         }
-        Err(error) => debug!(%error, "leadership could neither be claimed nor renewed"),
+        Err(error) => match held {
+            Some(leader) if !pulse.is_young(*pulse.last_renewal.borrow()) => {
+                warn!(%error, epoch = %leader.epoch, "the leadership could not be renewed in time; this instance leads no more until it is");
+            }
+            _ => debug!(%error, "leadership could neither be claimed nor renewed"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use async_trait::async_trait;
+    use chrono::{DateTime, Utc};
+    use drydock_model::id::InstanceId;
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// Seconds, told by hand.
+    struct Seconds(AtomicU64);
+
+    #[async_trait]
+    impl Clock for Seconds {
+        fn now(&self) -> DateTime<Utc> {
+            DateTime::UNIX_EPOCH + self.monotonic()
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::from_secs(self.0.load(Ordering::SeqCst))
+        }
+
+        async fn sleep(&self, _: Duration) {}
+    }
+
+    #[test]
+    fn a_leader_that_cannot_renew_stops_before_its_grace_ends() {
+        let clock = Arc::new(Seconds(AtomicU64::new(100)));
+        let grace = Duration::from_secs(5);
+        let pulse = Pulse::new(Arc::clone(&clock) as Arc<dyn Clock>, grace);
+        let leader = Leadership {
+            instance: InstanceId(Uuid::nil()),
+            epoch: Epoch(7),
+        };
+        pulse.leadership.send_replace(Some(leader));
+        pulse.beaten(clock.monotonic());
+        assert_eq!(pulse.leadership(), None, "never confirmed");
+        pulse.last_renewal.send_replace(Some(clock.monotonic()));
+        assert_eq!(pulse.leadership(), Some(leader));
+        // Its heart goes on, its reign is not renewed.
+        for second in 101..110 {
+            clock.0.store(second, Ordering::SeqCst);
+            pulse.beaten(clock.monotonic());
+            assert!(pulse.is_fresh());
+            assert_eq!(pulse.leadership().is_some(), second < 104, "{second}");
+        }
+        // The other way round.
+        pulse.last_renewal.send_replace(Some(clock.monotonic()));
+        assert_eq!(pulse.leadership(), Some(leader));
+        clock.0.store(120, Ordering::SeqCst);
+        pulse.last_renewal.send_replace(Some(clock.monotonic()));
+        assert_eq!(pulse.leadership(), None);
     }
 }

@@ -25,6 +25,8 @@ pub struct EngineSettings {
     pub retry_cap: Duration,
     /// Most nodes that one `destroy_nodes` may take; `None`: no limit.
     pub destroy_limit: Option<usize>,
+    /// Most nodes begun on and not ended, over all tasks of all instances; `None`: no limit.
+    pub nodes_in_flight: Option<u32>,
     /// Deadlines of steps.
     pub timeouts: Timeouts,
 }
@@ -41,6 +43,7 @@ impl Default for EngineSettings {
             retry_base: Duration::from_secs(1),
             retry_cap: Duration::from_secs(30),
             destroy_limit: None,
+            nodes_in_flight: None,
             timeouts: Timeouts::default(),
         }
     }

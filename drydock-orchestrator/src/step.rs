@@ -1,5 +1,6 @@
 //! One claimed step: observe, plan, journal, apply, until it is done, waits or has failed.
 
+mod secret;
 mod verdict;
 
 use std::panic::AssertUnwindSafe;
@@ -263,6 +264,7 @@ impl Run<'_> {
             return Err(Stop::Asleep);
         }
         let id = ChangeId(engine.ids.uuid());
+        let written = secret::without_secrets(&change);
         let mut entry = JournalEntry {
             id,
             task: step.task,
@@ -271,7 +273,7 @@ impl Run<'_> {
             attempt: step.attempt,
             instance: engine.instance,
             epoch: engine.pulse.epoch(),
-            change,
+            change: written,
             intended: engine.clock.now(),
             outcome: None,
             evidence: None,
@@ -283,7 +285,7 @@ impl Run<'_> {
             return Err(Stop::Asleep);
         }
         let started = engine.clock.monotonic();
-        let result = driver.apply(cx, &entry.change).await;
+        let result = driver.apply(cx, &change).await;
         let latency = engine.clock.monotonic().saturating_sub(started);
         let (outcome, evidence) = match &result {
             Ok(evidence) => (ChangeOutcome::Done, evidence.clone()),

@@ -89,7 +89,7 @@ impl Flying {
         let limit = i64::try_from(free).unwrap_or(i64::MAX);
         engine
             .store
-            .claim_steps(engine.instance, limit)
+            .claim_steps_within(engine.instance, limit, engine.settings.nodes_in_flight)
             .await
             .unwrap_or_else(|error| {
                 warn!(%error, "no steps could be claimed");
@@ -122,7 +122,8 @@ impl Flying {
 /// How long nothing can be due. The slow poll is the net under the wake-ups.
 async fn pause(engine: &Engine) -> Duration {
     let net = engine.settings.poll_interval;
-    match engine.store.next_due().await {
+    let within = engine.settings.nodes_in_flight;
+    match engine.store.next_due_within(within).await {
         // A step that is due but could not be claimed waits for another on its node: its end will wake us.
         Ok(Some(due)) if !due.is_zero() => due.min(net),
         _ => net,

@@ -38,7 +38,9 @@ impl Fetcher {
 #[async_trait]
 impl References for Fetcher {
     fn check(&self, uri: &str) -> Result<(), ReferenceError> {
-        self.allow.check(&Location::parse(uri)?)
+        let location = Location::parse(uri)?;
+        self.allow.check(&location)?;
+        self.web.check(&location)
     }
 
     async fn fetch(&self, uri: &str) -> Result<Vec<u8>, ReferenceError> {

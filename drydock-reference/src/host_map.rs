@@ -7,7 +7,7 @@ use drydock_model::reference::{ReferenceError, ReferenceFault};
 use url::{Host, Url};
 
 /// Hosts that are not looked up.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct HostMap {
     hosts: BTreeMap<String, Target>,
 }

@@ -2,7 +2,8 @@
 //!
 //! Purpose: [`Fetcher`] implements the model's [`References`](drydock_model::reference::References) port within the
 //! limits that the operator set - what may be named at all (`design.allow_refs`), where a host really is
-//! (`references.map`), how large an answer may be and how long it may take.
+//! (`references.map`), how large an answer may be and how long it may take. What stands behind Keystone is asked with a
+//! token (`references.keystone`), which goes nowhere else.
 //!
 //! Scope: one reference in, its bytes out. What the bytes mean is the ingester's business; `design:<uuid>` names a design
 //! in the store and never reaches this crate.
@@ -13,9 +14,12 @@ mod allow;
 mod fetcher;
 mod file;
 mod host_map;
+mod http;
+mod keystone;
 mod location;
+mod retry;
 mod settings;
 mod web;
 
 pub use fetcher::Fetcher;
-pub use settings::ReferenceSettings;
+pub use settings::{KeystoneSettings, ReferenceSettings};

@@ -1,6 +1,7 @@
 //! What the operator says about references.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -29,8 +30,28 @@ pub struct ReferenceSettings {
     pub attempts: u32,
     /// The wait before the second attempt; each later one waits twice as long.
     pub back_off: Duration,
-    /// Sent as `X-Auth-Token` to `deckhand+` and `promenade+` references, and to nothing else.
-    pub token: Option<SecretString>,
+    /// `references.keystone`: who gives the tokens for `deckhand+` and `promenade+` references. Absent: these are refused.
+    pub keystone: Option<KeystoneSettings>,
+}
+
+/// `references.keystone`: a login at a Keystone (Identity API v3). Its token is sent as `X-Auth-Token` to `deckhand+` and
+/// `promenade+` references within the allow list, and to nothing else.
+#[derive(Clone, Debug)]
+pub struct KeystoneSettings {
+    /// Where it is, with or without `/v3`: `https://keystone.example:5000/v3`. Its host is looked up in the map, too.
+    pub auth_url: String,
+    /// Who logs in.
+    pub username: String,
+    /// With what. `Debug` does not show it.
+    pub password: SecretString,
+    /// Name of the domain that the user is in.
+    pub user_domain: String,
+    /// Name of the project that the token is for.
+    pub project: String,
+    /// Name of the domain that the project is in.
+    pub project_domain: String,
+    /// Certificates (PEM) to trust besides the system's, for Keystone alone.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Default for ReferenceSettings {
@@ -44,7 +65,7 @@ impl Default for ReferenceSettings {
             max_bytes: 64 * 1024 * 1024,
             attempts: 3,
             back_off: Duration::from_millis(500),
-            token: None,
+            keystone: None,
         }
     }
 }

@@ -6,6 +6,8 @@
 //! Non-goals: no policy. What a plan is made of, when to retry and what a result means is decided
 //! elsewhere; here it is kept, ordered and fenced.
 //!
+//! [`upkeep`] is for the operator: the state of a database, its schema, and moving it to another back end.
+//!
 //! The verbs stand once, in `verbs/`, and are compiled for each back end; what differs between the
 //! two (clock, locks, wake-up calls, a few words of SQL) stands in `postgres.rs` and `sqlite.rs`.
 
@@ -25,6 +27,7 @@ mod fault;
 mod postgres;
 mod reported;
 mod sqlite;
+pub mod upkeep;
 mod wake;
 
 use std::sync::Arc;
@@ -32,6 +35,8 @@ use std::time::Duration;
 
 use drydock_model::clock::Clock;
 use drydock_model::store::{Store, StoreError, StoreResult};
+
+use upkeep::BackEnd;
 
 /// How to open a store.
 #[derive(Clone)]
@@ -54,12 +59,21 @@ pub struct Options {
 ///
 /// # Errors
 /// [`StoreError::Unavailable`] when it cannot be reached; [`StoreError::Conflict`] when the URL is none
-/// of these, or the schema is newer than this program knows. The text never holds the URL.
+/// of these, the server is older than PostgreSQL 13, the schema is newer than this program knows, or a copy
+/// into the database has not ended. The text never holds the URL.
 pub async fn open(url: &str, options: Options) -> StoreResult<Arc<dyn Store>> {
+    match back_end_of(url)? {
+        BackEnd::Sqlite => Ok(Arc::new(sqlite::Backend::open(url, options).await?)),
+        BackEnd::Postgres => Ok(Arc::new(postgres::Backend::open(url, options).await?)),
+    }
+}
+
+/// Which kind of database a URL names.
+fn back_end_of(url: &str) -> StoreResult<BackEnd> {
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
     match scheme {
-        "sqlite" => Ok(Arc::new(sqlite::Backend::open(url, options).await?)),
-        "postgres" | "postgresql" => Ok(Arc::new(postgres::Backend::open(url, options).await?)),
+        "sqlite" => Ok(BackEnd::Sqlite),
+        "postgres" | "postgresql" => Ok(BackEnd::Postgres),
         _ => Err(StoreError::Conflict(
             "the database URL is not understood: it must begin with sqlite: or postgres:; \
              correct the setting database.url"

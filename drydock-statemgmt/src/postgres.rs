@@ -4,6 +4,8 @@
 //! in this order: leadership, boot action, tasks (by id), steps.
 
 mod listen;
+pub(crate) mod upkeep;
+mod version;
 
 use std::future::Future;
 use std::str::FromStr;
@@ -53,6 +55,12 @@ macro_rules! in_ids {
         concat!(" = ANY(", $list, ") ")
     };
 }
+/// A text as it stands in JSON.
+macro_rules! json_text {
+    ($value:literal) => {
+        concat!("to_json(", $value, ")::text")
+    };
+}
 macro_rules! fresh_token {
     () => {
         "gen_random_uuid()"
@@ -72,6 +80,8 @@ mod boot;
 mod claims;
 #[path = "verbs/designs.rs"]
 mod designs;
+#[path = "verbs/events.rs"]
+mod events;
 #[path = "verbs/journal.rs"]
 mod journal;
 #[path = "verbs/leadership.rs"]
@@ -86,6 +96,8 @@ mod release;
 mod rows;
 #[path = "verbs/tasks.rs"]
 mod tasks;
+#[path = "verbs/waves.rs"]
+mod waves;
 
 type Db = Postgres;
 type Conn = sqlx::PgConnection;
@@ -242,14 +254,22 @@ fn id_list(ids: impl IntoIterator<Item = Uuid>) -> Vec<Uuid> {
 /// Migrates on a connection of its own. The migrator holds an advisory lock on the database meanwhile;
 /// it goes with the connection whatever happens.
 async fn migrate(options: &PgConnectOptions, limit: Duration) -> StoreResult<()> {
-    let connecting = sqlx::PgConnection::connect_with(options);
-    let mut conn = tokio::time::timeout(limit, connecting)
-        .await
-        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
-        .map_err(|error| fault::classify("connecting to PostgreSQL", &error))?;
+    let mut conn = connect_alone(options, limit).await?;
+    upkeep::check_whole(&mut conn).await?;
     let outcome = MIGRATOR.run_direct(None, &mut conn, false).await;
     if let Err(error) = conn.close().await {
         tracing::debug!(%error, "the migrating connection was not closed in order");
     }
     outcome.map_err(|error| fault::of_migration(&error))
+}
+
+/// A connection of its own, to a server that is new enough.
+async fn connect_alone(options: &PgConnectOptions, limit: Duration) -> StoreResult<Conn> {
+    let connecting = Conn::connect_with(options);
+    let mut conn = tokio::time::timeout(limit, connecting)
+        .await
+        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        .map_err(|error| fault::classify("connecting to PostgreSQL", &error))?;
+    upkeep::check_version(&mut conn).await?;
+    Ok(conn)
 }

@@ -3,6 +3,8 @@
 //! One connection writes, the others read. Every write begins with `BEGIN IMMEDIATE`, so that it waits
 //! for its turn at the beginning, where waiting is possible, and never loses a race in the middle.
 
+pub(crate) mod upkeep;
+
 use std::future::Future;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -56,6 +58,12 @@ macro_rules! in_ids {
         concat!(" IN (SELECT unhex(value) FROM json_each(", $list, ")) ")
     };
 }
+/// A text as it stands in JSON.
+macro_rules! json_text {
+    ($value:literal) => {
+        concat!("json_quote(", $value, ")")
+    };
+}
 macro_rules! fresh_token {
     () => {
         "randomblob(16)"
@@ -82,6 +90,8 @@ mod boot;
 mod claims;
 #[path = "verbs/designs.rs"]
 mod designs;
+#[path = "verbs/events.rs"]
+mod events;
 #[path = "verbs/journal.rs"]
 mod journal;
 #[path = "verbs/leadership.rs"]
@@ -96,6 +106,8 @@ mod release;
 mod rows;
 #[path = "verbs/tasks.rs"]
 mod tasks;
+#[path = "verbs/waves.rs"]
+mod waves;
 
 type Db = Sqlite;
 type Conn = sqlx::SqliteConnection;
@@ -254,6 +266,7 @@ async fn migrate(writer: &SqlitePool) -> StoreResult<()> {
         .begin_with("BEGIN IMMEDIATE")
         .await
         .map_err(|error| fault::classify(what, &error))?;
+    upkeep::check_whole(&mut tx).await?;
     MIGRATOR
         .run_direct(None, &mut *tx, false)
         .await

@@ -11,8 +11,12 @@ mod advance;
 mod boot;
 #[path = "contract/claims.rs"]
 mod claims;
+#[path = "contract/conflicts.rs"]
+mod conflicts;
 #[path = "contract/designs.rs"]
 mod designs;
+#[path = "contract/events.rs"]
+mod events;
 #[path = "contract/journal.rs"]
 mod journal;
 #[path = "contract/leadership.rs"]
@@ -29,8 +33,12 @@ mod release;
 mod tasks;
 #[path = "contract/terminate.rs"]
 mod terminate;
+#[path = "contract/texts.rs"]
+mod texts;
 #[path = "contract/wake.rs"]
 mod wake;
+#[path = "contract/waves.rs"]
+mod waves;
 
 macro_rules! contract {
     ($($subject:ident: [$($name:ident),+ $(,)?]),+ $(,)?) => {
@@ -90,6 +98,26 @@ contract! {
         facts_of_earlier_steps_come_with_a_claim,
         stale_tokens_change_nothing,
     ],
+    conflicts: [
+        the_site_belongs_to_one_task_at_a_time,
+        a_step_that_cannot_begin_names_the_task_in_its_way,
+        no_more_nodes_are_begun_on_than_the_limit_allows,
+        a_limit_without_room_makes_nothing_due,
+    ],
+    waves: [
+        a_strategy_comes_back_as_it_was_given,
+        so_many_nodes_at_once_and_no_more,
+        sixteen_claimers_never_exceed_a_strategy,
+        the_rest_waits_for_the_canaries,
+        too_many_failures_stop_what_has_not_begun,
+        a_plain_failure_stops_nothing,
+        a_terminated_task_lets_nothing_more_begin,
+    ],
+    events: [
+        what_happens_is_told_in_order,
+        a_stop_is_told,
+        a_reader_misses_nothing,
+    ],
     release: [
         claims_are_returned,
         what_is_held_unknowingly_is_returned,
@@ -138,6 +166,10 @@ contract! {
         a_newer_schema_is_refused,
         what_was_written_is_there_after_a_restart,
         it_answers_a_ping,
+    ],
+    texts: [
+        long_names_survive,
+        times_are_utc_whatever_the_zone,
     ],
     wake: [
         verbs_that_make_work_call,

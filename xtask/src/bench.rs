@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: measurements of the release build. The last line of each is JSON.
 
 mod design;
+mod oob;
 mod site;
 
 use std::path::PathBuf;
@@ -27,6 +28,8 @@ pub(crate) struct Arguments {
     /// How many nodes the site has, where a benchmark makes one
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     nodes: u32,
+    #[command(flatten)]
+    oob: oob::OobArguments,
 }
 
 struct Benchmark {
@@ -36,7 +39,7 @@ struct Benchmark {
 }
 
 /// Every benchmark there is.
-const BENCHMARKS: [Benchmark; 2] = [
+const BENCHMARKS: [Benchmark; 3] = [
     Benchmark {
         name: "demo",
         about: "a whole deployment on simulators without their delays: seconds from start to exit",
@@ -44,8 +47,13 @@ const BENCHMARKS: [Benchmark; 2] = [
     },
     Benchmark {
         name: "design",
-        about: "a site of --nodes nodes read, compiled and judged: milliseconds of each, and memory",
+        about: "a site of --nodes nodes read, compiled and judged: milliseconds of each and of the second time, and memory",
         run: design::run,
+    },
+    Benchmark {
+        name: "oob",
+        about: "a session with each of --bmcs simulated BMCs, with --latency, --loss and --gap: seconds, and memory",
+        run: oob::run,
     },
 ];
 

@@ -1,11 +1,13 @@
-//! The chores of this repository: `cargo xtask test`, `tidy`, `layers`, `genconfig`, `rules`, `bench`.
+//! The chores of this repository: `cargo xtask test`, `tidy`, `layers`, `genconfig`, `rules`, `fuzz`, `bench`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod bench;
 mod command;
+mod fuzz;
 mod genconfig;
 mod interrupt;
+mod keystone;
 mod layers;
 mod packages;
 mod postgres;
@@ -40,6 +42,8 @@ enum Chore {
     Genconfig(genconfig::Arguments),
     /// Writes the pages of the rules from their registry
     Rules(rules::Arguments),
+    /// Feeds the readers whatever breaks them, if anything does; `fuzz list` shows the targets
+    Fuzz(fuzz::Arguments),
     /// Measures the release build; `bench list` shows what there is
     Bench(bench::Arguments),
 }
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
         Chore::Layers => layers::run(&repository),
         Chore::Genconfig(arguments) => genconfig::run(&repository, &arguments),
         Chore::Rules(arguments) => rules::run(&repository, &arguments),
+        Chore::Fuzz(arguments) => fuzz::run(&repository, &arguments),
         Chore::Bench(arguments) => bench::run(&repository, &arguments),
     });
     match done {

@@ -13,7 +13,7 @@ struct Package {
     there: fn() -> bool,
 }
 
-const PACKAGES: [Package; 4] = [
+const PACKAGES: [Package; 5] = [
     Package {
         name: "postgresql",
         there: || postgres::programs().is_ok(),
@@ -30,6 +30,10 @@ const PACKAGES: [Package; 4] = [
     Package {
         name: "postgresql-client",
         there: || command::works("psql", &["--version"]),
+    },
+    Package {
+        name: "python3-venv",
+        there: || command::works("python3", &["-c", "import ensurepip, venv"]),
     },
 ];
 

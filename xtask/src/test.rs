@@ -2,13 +2,20 @@
 
 use anyhow::Result;
 
+use crate::keystone::Keystone;
 use crate::postgres::Cluster;
 use crate::repository::Repository;
 use crate::stages::Stages;
-use crate::{command, genconfig, interrupt, layers, packages, rules, tidy};
+use crate::{command, fuzz, genconfig, interrupt, layers, packages, rules, tidy};
 
 /// Where the tests find PostgreSQL: the URL of a database whose user may make others.
 pub(crate) const POSTGRES: &str = "DRYDOCK_TEST_POSTGRES";
+
+/// Where the tests find Keystone: `URL,USER,PASSWORD,PROJECT`, user and project in the domain `Default`.
+pub(crate) const KEYSTONE: &str = "DRYDOCK_TEST_KEYSTONE";
+
+/// How long each fuzz target runs: long enough to try the seeds and what is near them. Real searches are `cargo xtask fuzz --seconds 600`.
+const FUZZ_SECONDS: u32 = 10;
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -49,16 +56,30 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     stages.run("doctests", || {
         cargo(&["test", "--workspace", "--doc", "--quiet"])
     });
+    stages.run("fuzz", || {
+        fuzz::run(repository, &fuzz::Arguments::all(FUZZ_SECONDS))
+    });
     let installed = stages.run("packages", packages::install_missing);
-    // Tests that cannot reach PostgreSQL would only say so once more.
+    // Tests that cannot reach PostgreSQL would only say so once more; few need Keystone.
     if let Some(cluster) = installed.and_then(|()| stages.run("postgres", Cluster::start)) {
-        stages.run("tests", || tests(repository, &cluster, &arguments.runner));
+        let keystone = stages.run("keystone", || Keystone::start(repository));
+        stages.run("tests", || {
+            tests(repository, &cluster, keystone.as_ref(), &arguments.runner)
+        });
     }
     stages.finish()
 }
 
-fn tests(repository: &Repository, cluster: &Cluster, runner: &[String]) -> Result<()> {
+fn tests(
+    repository: &Repository,
+    cluster: &Cluster,
+    keystone: Option<&Keystone>,
+    runner: &[String],
+) -> Result<()> {
     let mut cargo = repository.cargo();
+    if let Some(keystone) = keystone {
+        cargo.env(KEYSTONE, keystone.login());
+    }
     if command::works("cargo-nextest", &["nextest", "--version"]) {
         cargo
             .args(["nextest", "run", "--workspace", "--no-fail-fast"])

@@ -16,6 +16,9 @@ use crate::wire::task::share_of;
 /// Most journal entries of a node in one answer: the newest. A deployment writes about a dozen.
 const TIMELINE: i64 = 500;
 
+/// Most journal entries of a node that may be asked for.
+const LONGEST_HISTORY: i64 = 10_000;
+
 pub(super) async fn list(
     state: web::Data<ApiState>,
     request: HttpRequest,
@@ -77,7 +80,7 @@ pub(super) async fn show(
         "name": name,
         "design": design(&state, tree.as_ref(), name).await?,
         "observed": observed.as_ref().ok().and_then(Option::as_ref),
-        "last_task": tree.as_ref().and_then(|tree| share_of(tree, name)),
+        "last_task": tree.as_ref().and_then(|tree| share_of(tree, name, state.clock.now())),
         "boot_actions": boot_actions(&state, name).await?,
         "timeline": state.store.node_journal(name, TIMELINE).await?,
     });
@@ -85,6 +88,35 @@ pub(super) async fn show(
         body["observed_error"] = json!(error.to_string());
     }
     Ok(HttpResponse::Ok().json(body))
+}
+
+/// What was changed on a node, by whichever task, the latest last. Asks nobody but the store.
+pub(super) async fn history(
+    state: web::Data<ApiState>,
+    request: HttpRequest,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let query = Query::new(&request, &["limit"])?;
+    let limit = query.value("limit")?.unwrap_or(TIMELINE);
+    if !(1..=LONGEST_HISTORY).contains(&limit) {
+        return Err(ApiError::bad_request(format!(
+            "query parameter limit={limit}: 1 to {LONGEST_HISTORY} entries"
+        )));
+    }
+    let name = request::name(&path)?;
+    let entries = state.store.node_journal(name, limit).await?;
+    if entries.is_empty() {
+        match state.store.node_tree(name).await {
+            Ok(_) => {}
+            Err(StoreError::NotFound) => {
+                return Err(ApiError::not_found(format!(
+                    "no task has been about a node {name}"
+                )));
+            }
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok(HttpResponse::Ok().json(entries))
 }
 
 /// The machine, if the provisioner knows it.

@@ -1,11 +1,15 @@
 //! `/tasks`: what clients ask for, and what comes of it.
 
+pub(super) mod events;
+mod strategy;
+
 use std::io;
 
 use actix_web::http::Version;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use drydock_model::filter::NodeFilter;
 use drydock_model::id::TaskId;
 use drydock_model::store::{StoreError, TaskQuery, TaskTree};
@@ -40,6 +44,8 @@ struct CreateBody {
     priority: Option<Value>,
     #[serde(default)]
     dry_run: Option<Value>,
+    #[serde(default)]
+    strategy: Option<Value>,
 }
 
 #[derive(Default, Deserialize)]
@@ -73,6 +79,7 @@ pub(super) async fn create(
         )));
     }
     let dry_run = body::field("dry_run", wanted.dry_run)?.unwrap_or(false);
+    let strategy = strategy::parse(wanted.strategy, action)?;
     state.designs.check(&design_ref)?;
     if !is_there(&state, &design_ref).await? {
         return Err(ApiError::bad_request(format!(
@@ -86,6 +93,7 @@ pub(super) async fn create(
         node_filter,
         priority,
         dry_run,
+        strategy,
         retry: 0,
         created_by: end_user(&request).to_owned(),
         context_marker: context_marker(&request),
@@ -122,7 +130,7 @@ pub(super) async fn list(
     };
     if page.limit.is_none() && page.marker.is_none() {
         let trees = state.store.trees(&wanted).await?;
-        return Ok(whole(trees, request.version()));
+        return Ok(whole(trees, request.version(), state.clock.now()));
     }
     // The marker may be a subtask; its tree is where the page begins.
     let marker = match page.marker {
@@ -136,7 +144,7 @@ pub(super) async fn list(
         .map(|limit| i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(2));
     let mut members: Vec<TaskAnswer> = Vec::new();
     for tree in state.store.trees(&wanted).await? {
-        let mut levels = answers(&tree);
+        let mut levels = answers(&tree, state.clock.now());
         if let Some((id, root)) = marker
             && root == tree.task.id
         {
@@ -173,7 +181,7 @@ pub(super) async fn show(
         )));
     }
     let (id, tree) = find(&state, &path).await?;
-    let all = answers(&tree);
+    let all = answers(&tree, state.clock.now());
     let mut body = match depth {
         // The Python client sends 0 for none.
         None | Some(0) => json!(
@@ -219,7 +227,7 @@ pub(super) async fn terminate(
     refuse_part(id, &tree, "terminate")?;
     state.store.terminate_task(id, end_user(&request)).await?;
     let tree = state.store.tree(id).await?;
-    Ok(HttpResponse::Accepted().json(answer_for(&tree, id)))
+    Ok(HttpResponse::Accepted().json(answer_for(&tree, id, state.clock.now())))
 }
 
 pub(super) async fn retry(
@@ -264,6 +272,7 @@ pub(super) async fn retry(
         node_filter,
         priority: old.priority,
         dry_run: old.dry_run,
+        strategy: old.strategy.clone(),
         retry: old.retry.saturating_add(1),
         created_by: end_user(&request).to_owned(),
         context_marker: context_marker(&request),
@@ -304,7 +313,7 @@ pub(super) fn parse_filter(value: Option<Value>) -> Result<Option<NodeFilter>, A
 async fn take(state: &ApiState, wanted: &NewTask) -> Result<HttpResponse, ApiError> {
     let task = state.store.create_task(wanted).await?;
     let tree = state.store.tree(task.id).await?;
-    let answer = answer_for(&tree, task.id)
+    let answer = answer_for(&tree, task.id, state.clock.now())
         .ok_or_else(|| ApiError::internal("the task just made is not in its own tree"))?;
     Ok(HttpResponse::Created()
         .insert_header(("Location", format!("/api/v1.0/tasks/{}", task.id)))
@@ -349,14 +358,14 @@ fn refuse_part(id: TaskId, tree: &TaskTree, verb: &str) -> Result<(), ApiError> 
 }
 
 /// A list, written out tree by tree: ten thousand tasks need not stand in memory as one text.
-fn whole(trees: Vec<TaskTree>, version: Version) -> HttpResponse {
+fn whole(trees: Vec<TaskTree>, version: Version, now: DateTime<Utc>) -> HttpResponse {
     // HTTP/1.0 knows no chunks, and a stream is sent in chunks whatever the client's version.
     if version <= Version::HTTP_10 || trees.is_empty() {
-        let all: Vec<_> = trees.iter().flat_map(answers).collect();
+        let all: Vec<_> = trees.iter().flat_map(|tree| answers(tree, now)).collect();
         return HttpResponse::Ok().json(all);
     }
-    let pieces = trees.into_iter().enumerate().map(|(at, tree)| {
-        let mut text = serde_json::to_vec(&answers(&tree)).map_err(io::Error::other)?;
+    let pieces = trees.into_iter().enumerate().map(move |(at, tree)| {
+        let mut text = serde_json::to_vec(&answers(&tree, now)).map_err(io::Error::other)?;
         // A list without its end, and but for the first tree without its beginning; no tree is without a member.
         text.pop();
         if let Some(first) = text.first_mut().filter(|_| at > 0) {

@@ -1,14 +1,18 @@
 //! A task, a node's share of it, or one driver action, as the API shows each: a Task object.
 
+mod blocked;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use drydock_model::filter::NodeFilter;
 use drydock_model::id::TaskId;
-use drydock_model::step::{Step, StepStatus};
+use drydock_model::step::Step;
 use drydock_model::store::TaskTree;
+use drydock_model::strategy::Strategy;
 use drydock_model::task::{Message, ResultStatus, Task, TaskStatus};
 use drydock_orchestrator::outcome::{self, Outcome};
+use drydock_orchestrator::progress::{self, Progress};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -39,25 +43,18 @@ pub struct TaskAnswer {
     retry: i32,
     priority: i32,
     dry_run: bool,
+    strategy: Option<Strategy>,
     progress: Progress,
     /// For what the action waits right now.
     #[serde(skip_serializing_if = "Option::is_none")]
     waiting_for: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-struct Progress {
-    total: usize,
-    done: usize,
-    failed: usize,
-    running: usize,
-    eta_seconds: Option<u64>,
-}
-
 /// All levels of a tree: the task itself first, then each node's share followed by its actions.
 #[must_use]
-pub fn answers(tree: &TaskTree) -> Vec<TaskAnswer> {
+pub fn answers(tree: &TaskTree, now: DateTime<Utc>) -> Vec<TaskAnswer> {
     let task = &tree.task;
+    let in_the_way = blocked::messages(&tree.steps);
     let mut pipelines: Vec<(TaskId, Vec<&Step>)> = Vec::new();
     for step in &tree.steps {
         match pipelines.last_mut() {
@@ -80,6 +77,7 @@ pub fn answers(tree: &TaskTree) -> Vec<TaskAnswer> {
         .messages
         .iter()
         .chain(tree.steps.iter().flat_map(|step| &step.messages))
+        .chain(&in_the_way)
         .collect();
     all.push(answer(
         task,
@@ -91,7 +89,7 @@ pub fn answers(tree: &TaskTree) -> Vec<TaskAnswer> {
             children,
             outcome: outcome::of_tree(tree),
             messages: &messages,
-            steps: &tree.steps.iter().collect::<Vec<_>>(),
+            progress: progress::of_tree(tree, now),
             updated: tree
                 .steps
                 .iter()
@@ -99,7 +97,11 @@ pub fn answers(tree: &TaskTree) -> Vec<TaskAnswer> {
                 .max()
                 .unwrap_or(task.updated)
                 .max(task.updated),
-            waiting_for: None,
+            waiting_for: tree
+                .steps
+                .iter()
+                .filter(|step| step.blocked_by.is_some())
+                .find_map(|step| blocked::reason(task, step)),
         },
     ));
     for (id, steps) in &pipelines {
@@ -107,7 +109,12 @@ pub fn answers(tree: &TaskTree) -> Vec<TaskAnswer> {
         let mut parent = task.id;
         if let Some(node) = node {
             parent = *id;
-            let messages: Vec<&Message> = steps.iter().flat_map(|step| &step.messages).collect();
+            let in_the_way = blocked::messages(steps.iter().copied());
+            let messages: Vec<&Message> = steps
+                .iter()
+                .flat_map(|step| &step.messages)
+                .chain(&in_the_way)
+                .collect();
             all.push(answer(
                 task,
                 Level {
@@ -118,13 +125,13 @@ pub fn answers(tree: &TaskTree) -> Vec<TaskAnswer> {
                     children: steps.iter().map(|step| step.id).collect(),
                     outcome: outcome::of_pipeline(steps),
                     messages: &messages,
-                    steps,
+                    progress: progress::count(steps.iter().copied()),
                     updated: steps
                         .iter()
                         .map(|step| step.updated)
                         .max()
                         .unwrap_or(task.updated),
-                    waiting_for: steps.iter().find_map(|step| waiting(step)),
+                    waiting_for: steps.iter().find_map(|step| blocked::reason(task, step)),
                 },
             ));
         }
@@ -139,9 +146,9 @@ pub fn answers(tree: &TaskTree) -> Vec<TaskAnswer> {
                     children: Vec::new(),
                     outcome: outcome::of_step(step),
                     messages: &step.messages.iter().collect::<Vec<_>>(),
-                    steps: &[step],
+                    progress: progress::count([*step]),
                     updated: step.updated,
-                    waiting_for: waiting(step),
+                    waiting_for: blocked::reason(task, step),
                 },
             ));
         }
@@ -151,22 +158,22 @@ pub fn answers(tree: &TaskTree) -> Vec<TaskAnswer> {
 
 /// The answer for one id of a tree.
 #[must_use]
-pub fn answer_for(tree: &TaskTree, id: TaskId) -> Option<TaskAnswer> {
-    answers(tree)
+pub fn answer_for(tree: &TaskTree, id: TaskId, now: DateTime<Utc>) -> Option<TaskAnswer> {
+    answers(tree, now)
         .into_iter()
         .find(|answer| answer.task_id == id)
 }
 
 /// A node's share of a tree; of several the last.
 #[must_use]
-pub fn share_of(tree: &TaskTree, node: &str) -> Option<TaskAnswer> {
+pub fn share_of(tree: &TaskTree, node: &str, now: DateTime<Utc>) -> Option<TaskAnswer> {
     let pipeline = tree
         .steps
         .iter()
         .rev()
         .find(|step| step.node.as_deref() == Some(node))?
         .pipeline;
-    answer_for(tree, pipeline)
+    answer_for(tree, pipeline, now)
 }
 
 /// The tasks below `root`, `layers` deep (the root is layer 1; -1: all), by id.
@@ -214,7 +221,7 @@ struct Level<'a> {
     children: Vec<TaskId>,
     outcome: Outcome,
     messages: &'a [&'a Message],
-    steps: &'a [&'a Step],
+    progress: Progress,
     updated: DateTime<Utc>,
     waiting_for: Option<String>,
 }
@@ -258,7 +265,8 @@ fn answer(task: &Task, level: Level<'_>) -> TaskAnswer {
         retry: task.retry,
         priority: task.priority,
         dry_run: task.dry_run,
-        progress: progress(level.steps),
+        strategy: task.strategy.clone(),
+        progress: level.progress,
         waiting_for: level.waiting_for,
     }
 }
@@ -280,31 +288,5 @@ fn summary(outcome: &Outcome, task: &Task) -> (&'static str, Option<&'static str
         ) => ("Waits to begin", None),
         _ if task.terminate => ("Is being terminated", None),
         _ => ("In progress", None),
-    }
-}
-
-fn progress(steps: &[&Step]) -> Progress {
-    let mut progress = Progress {
-        total: steps.len(),
-        ..Progress::default()
-    };
-    for step in steps {
-        match step.status {
-            StepStatus::Done => progress.done += 1,
-            StepStatus::Failed | StepStatus::Skipped | StepStatus::Terminated => {
-                progress.failed += 1
-            }
-            StepStatus::Running | StepStatus::Waiting => progress.running += 1,
-            StepStatus::Pending | StepStatus::Ready => {}
-        }
-    }
-    progress
-}
-
-fn waiting(step: &Step) -> Option<String> {
-    if step.status == StepStatus::Waiting {
-        step.waiting_for.clone()
-    } else {
-        None
     }
 }

@@ -128,6 +128,7 @@ async fn deploying(server: &Server, like: TaskId) -> ClaimedStep {
         node_filter: like.node_filter,
         priority: 0,
         dry_run: false,
+        strategy: None,
         retry: 0,
         created_by: like.created_by,
         context_marker: None,

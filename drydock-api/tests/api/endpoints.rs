@@ -133,6 +133,14 @@ fn samples(world: &World) -> Vec<Sample> {
             none(),
             202,
         ),
+        // Its stream has an end because the task has one.
+        (
+            "GET",
+            "/api/v1.0/tasks/{id}/events",
+            of_task("/events"),
+            none(),
+            200,
+        ),
         (
             "POST",
             "/api/v1.0/tasks/{id}/retry",
@@ -153,6 +161,13 @@ fn samples(world: &World) -> Vec<Sample> {
             own("/api/v1.0/nodes/n1"),
             none(),
             200,
+        ),
+        (
+            "GET",
+            "/api/v1.0/nodes/{name}/history",
+            own("/api/v1.0/nodes/n1/history"),
+            none(),
+            404,
         ),
         (
             "POST",

@@ -1,6 +1,6 @@
 //! A node provisioner of a test: remembers what was done to which node, and fails where it is told to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -116,5 +116,9 @@ impl NodeProvisioner for Provisioner {
     async fn health(&self) -> Result<(), DriverError> {
         self.looks.fetch_add(1, Ordering::SeqCst);
         self.answer().map(drop)
+    }
+
+    async fn images(&self) -> Result<BTreeMap<String, BTreeSet<String>>, DriverError> {
+        self.answer().map(|_| BTreeMap::new())
     }
 }

@@ -1,23 +1,29 @@
 //! `drydock design`
 
+mod diff;
+mod graph;
+mod render;
+mod schema;
+mod validate;
+
 use anyhow::Result;
-use drydock_model::finding::{Finding, Level, told};
+use drydock_model::effective::EffectiveDesign;
+use drydock_model::finding::Level;
 use drydock_model::ingest::{Format, Source};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::args::{DesignCommand, Output};
 use crate::client::Client;
-use crate::commands::finding;
 use crate::exit::{Exit, Failure};
 use crate::print;
-use crate::source::{self, Named};
+use crate::source::{self, Named, Unreadable};
 
 /// Runs it.
 pub async fn run(client: &Client, command: DesignCommand) -> Result<Exit> {
     match command {
         DesignCommand::Upload { source, output } => {
-            let id = match source::open(&source).await? {
+            let id = match source::open_all(&source).await? {
                 Named::Uploaded(base) => create(client, Some(&base)).await?,
                 Named::Local(sources) => upload(client, &sources).await?,
             };
@@ -28,10 +34,7 @@ pub async fn run(client: &Client, command: DesignCommand) -> Result<Exit> {
             )?;
             Ok(Exit::Done)
         }
-        DesignCommand::List {
-            source: None,
-            output,
-        } => {
+        DesignCommand::List { source, output } if source.is_empty() => {
             let ids = client.get("/designs").await?;
             print::value(output, &ids, |ids| {
                 ids.as_array()
@@ -43,11 +46,8 @@ pub async fn run(client: &Client, command: DesignCommand) -> Result<Exit> {
             })?;
             Ok(Exit::Done)
         }
-        DesignCommand::List {
-            source: Some(source),
-            output,
-        } => {
-            let parts = match source::open(&source).await? {
+        DesignCommand::List { source, output } => {
+            let parts = match source::open_all(&source).await? {
                 Named::Uploaded(id) => client.get(&format!("/designs/{id}/parts")).await?,
                 Named::Local(sources) => {
                     let read = read(&sources)?;
@@ -72,19 +72,29 @@ pub async fn run(client: &Client, command: DesignCommand) -> Result<Exit> {
             node,
             output,
         } => show(client, &source, compiled, node.as_deref(), output).await,
-        DesignCommand::Validate {
-            source,
-            all,
+        DesignCommand::Render { source, output } => render::run(&source, output).await,
+        DesignCommand::Schema { kind, output } => schema::run(kind, output),
+        DesignCommand::Validate(args) => validate::run(client, &args).await,
+        DesignCommand::Diff {
+            before,
+            after,
             output,
-        } => validate(client, &source, all, output).await,
+        } => diff::run(client, &before, &after, output).await,
+        DesignCommand::Graph {
+            source,
+            format,
+            node,
+        } => graph::run(client, &source, format, node.as_deref()).await,
     }
 }
 
-/// Uploads texts as one new design; its id.
+/// Uploads texts as one new design; its id. A tree of layers goes as one text, rendered.
 ///
 /// # Errors
 /// The server's findings; the half-made design is deleted again.
 pub async fn upload(client: &Client, sources: &[Source]) -> Result<String> {
+    let rendered = source::to_send(sources)?;
+    let sources = rendered.as_ref().map_or(sources, std::slice::from_ref);
     let id = create(client, None).await?;
     for source in sources {
         let ingester = match source.format {
@@ -117,23 +127,56 @@ async fn create(client: &Client, base: Option<&str>) -> Result<String> {
 
 fn read(sources: &[Source]) -> Result<source::Read> {
     source::compile(sources).map_err(|findings| {
-        Failure::error(
-            Exit::Usage,
-            format!("the design cannot be read:\n{}", told(&findings, "\n")),
-        )
+        anyhow::Error::new(Unreadable {
+            findings,
+            sources: sources.to_vec(),
+        })
     })
+}
+
+/// A compiled design from wherever it was named.
+enum Taken {
+    /// As the server tells it: without secrets.
+    Told(Value),
+    /// Compiled here.
+    Compiled(Box<EffectiveDesign>),
+}
+
+/// Takes a design from where it was named. One with errors is taken as far as it can be understood, and that is told on standard error.
+async fn take(client: &Client, source: &str) -> Result<Taken> {
+    match source::open(source).await? {
+        Named::Uploaded(id) => {
+            let path = format!("/designs/{id}?source=compiled");
+            Ok(Taken::Told(client.get(&path).await?))
+        }
+        Named::Local(sources) => {
+            let read = read(&sources)?;
+            let errors = read
+                .findings
+                .iter()
+                .filter(|finding| finding.level == Level::Error);
+            match errors.count() {
+                0 => {}
+                errors => eprintln!(
+                    "drydock: {} has {errors} error(s), which drydock design validate tells; what could not be understood is left out",
+                    source::without_secrets(source)
+                ),
+            }
+            Ok(Taken::Compiled(Box::new(read.compiled.design)))
+        }
+    }
 }
 
 async fn show(
     client: &Client,
-    source: &str,
+    source: &[String],
     compiled: bool,
     node: Option<&str>,
     output: Output,
 ) -> Result<Exit> {
     // A table of nodes tells of what is meant, not of what is written.
     let compiled = compiled || output == Output::Table;
-    let mut whole = match source::open(source).await? {
+    let mut whole = match source::open_all(source).await? {
         Named::Uploaded(id) => {
             client
                 .get(&format!(
@@ -168,7 +211,10 @@ async fn show(
                 })
             });
         whole = found.cloned().ok_or_else(|| {
-            Failure::error(Exit::NotFound, format!("{source} has no node {name}"))
+            Failure::error(
+                Exit::NotFound,
+                format!("{} has no node {name}", source.join(", ")),
+            )
         })?;
     }
     print::value(output, &whole, |whole| {
@@ -215,97 +261,4 @@ fn primary_address(node: &Value) -> String {
         Value::Object(address) => print::text(&address["static"]),
         other => print::text(other),
     })
-}
-
-async fn validate(client: &Client, source: &str, all: bool, output: Output) -> Result<Exit> {
-    match source::open(source).await? {
-        Named::Uploaded(id) => {
-            // A design that is not there is no invalid one.
-            client.get(&format!("/designs/{id}/parts")).await?;
-            let body = json!({ "href": format!("design:{id}") });
-            let (status, answer) = client
-                .ask(
-                    Method::POST,
-                    "/validatedesign",
-                    Some(("application/json", body.to_string())),
-                )
-                .await?;
-            if answer["kind"] != "Status" {
-                let exit = if status == 404 {
-                    Exit::NotFound
-                } else {
-                    Exit::Usage
-                };
-                return Err(Failure::error(exit, print::text(&answer["message"])));
-            }
-            print::value(output, &answer, |answer| {
-                let messages = answer["details"]["messageList"]
-                    .as_array()
-                    .cloned()
-                    .unwrap_or_default();
-                let shown = messages
-                    .iter()
-                    .filter(|message| all || message["level"] != "Info");
-                let mut lines: Vec<_> = shown
-                    .map(|message| {
-                        let at = &message["location"];
-                        let place = if at.is_null() {
-                            String::new()
-                        } else {
-                            format!(
-                                "{}:{}:{}: ",
-                                print::text(&at["source"]),
-                                at["line"],
-                                at["column"]
-                            )
-                        };
-                        format!(
-                            "{place}{} [{}]: {}",
-                            print::text(&message["level"]),
-                            print::text(&message["name"]),
-                            print::text(&message["message"])
-                        )
-                    })
-                    .collect();
-                lines.push(print::text(&answer["message"]));
-                lines.join("\n")
-            })?;
-            Ok(if status.is_success() {
-                Exit::Done
-            } else {
-                Exit::Failed
-            })
-        }
-        Named::Local(sources) => {
-            let (findings, readable) = match source::compile(&sources) {
-                Ok(read) => (read.findings, true),
-                Err(findings) => (findings, false),
-            };
-            let shown: Vec<&Finding> = findings
-                .iter()
-                .filter(|finding| all || finding.level != Level::Info)
-                .collect();
-            let count = |level: Level| {
-                findings
-                    .iter()
-                    .filter(|finding| finding.level == level)
-                    .count()
-            };
-            let (errors, warnings) = (count(Level::Error), count(Level::Warning));
-            let value = json!({ "errors": errors, "warnings": warnings, "findings": shown });
-            print::value(output, &value, |_| {
-                let mut lines: Vec<_> = shown
-                    .iter()
-                    .map(|finding| format!("{}\n", finding::show(finding, &sources)))
-                    .collect();
-                lines.push(format!("{errors} error(s), {warnings} warning(s)"));
-                lines.join("\n")
-            })?;
-            Ok(match (readable, errors) {
-                (false, _) => Exit::Usage,
-                (true, 0) => Exit::Done,
-                (true, _) => Exit::Failed,
-            })
-        }
-    }
 }

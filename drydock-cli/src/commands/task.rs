@@ -1,5 +1,7 @@
 //! `drydock task`
 
+mod watch;
+
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -8,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Output, TaskCommand, TaskCreateArgs, WaitArgs};
 use crate::client::Client;
-use crate::commands::design;
+use crate::commands::{design, journal};
 use crate::exit::{Exit, Failure, is_passing};
 use crate::print;
 use crate::source::{self, Named};
@@ -32,6 +34,14 @@ pub async fn run(client: &Client, command: TaskCommand) -> Result<Exit> {
             Ok(Exit::Done)
         }
         TaskCommand::Show { id, wait } => finish(client, &id.to_string(), &wait).await,
+        TaskCommand::Watch { id, timeout, json } => {
+            watch::run(client, &id.to_string(), timeout, json).await
+        }
+        TaskCommand::Journal { id, output } => {
+            let entries = client.get(&format!("/tasks/{id}/journal")).await?;
+            print::value(output, &entries, |entries| journal::people(entries, true))?;
+            Ok(Exit::Done)
+        }
         TaskCommand::Terminate { id, wait } => {
             let id = id.to_string();
             client
@@ -51,6 +61,7 @@ async fn create(client: &Client, args: TaskCreateArgs) -> Result<Exit> {
     } else {
         args.design.clone()
     };
+    let strategy = strategy(&args)?;
     let mut filter = filter(&args);
     if args.action == "destroy_nodes" && !args.yes && !args.dry_run {
         // What was agreed to is what is sent, whatever the design comes to select by then.
@@ -65,6 +76,7 @@ async fn create(client: &Client, args: TaskCreateArgs) -> Result<Exit> {
                 "node_filter": filter,
                 "priority": args.priority,
                 "dry_run": args.dry_run,
+                "strategy": strategy,
             }),
         )
         .await?;
@@ -74,6 +86,39 @@ async fn create(client: &Client, args: TaskCreateArgs) -> Result<Exit> {
 /// A path of this machine rather than a reference for the server.
 fn is_local(design: &str) -> bool {
     !design.starts_with("design:") && !design.contains("://")
+}
+
+/// How to go through the nodes; null when nothing is said about it.
+fn strategy(args: &TaskCreateArgs) -> Result<Value> {
+    let group_by = match args.group_by.as_deref() {
+        None => Value::Null,
+        Some("rack") => json!("rack"),
+        Some(text) => match text.strip_prefix("label:").filter(|key| !key.is_empty()) {
+            Some(key) => json!({ "label": key }),
+            None => {
+                return Err(Failure::error(
+                    Exit::Usage,
+                    format!("--group-by {text}: rack or label:KEY is expected"),
+                ));
+            }
+        },
+    };
+    let fields = [
+        ("max_in_flight", json!(args.max_in_flight)),
+        ("canary", json!(args.canary)),
+        ("stop_at_failures_percent", json!(args.stop_at)),
+        ("group_by", group_by),
+    ];
+    let set: serde_json::Map<String, Value> = fields
+        .into_iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    Ok(if set.is_empty() {
+        Value::Null
+    } else {
+        Value::Object(set)
+    })
 }
 
 fn filter(args: &TaskCreateArgs) -> Option<Value> {

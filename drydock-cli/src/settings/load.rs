@@ -104,6 +104,9 @@ impl Settings {
         if let Some(key) = &self.drivers.maas.api_key {
             value["drivers"]["maas"]["api_key"] = key.expose_secret().into();
         }
+        if let Some(password) = &self.references.keystone.password {
+            value["references"]["keystone"]["password"] = password.expose_secret().into();
+        }
         value["database"]["url"] = self.database.url.written().expose_secret().into();
         let mut tree = read(&value.to_string(), "settings")?;
         lay_over(&mut tree, overlays)?;
@@ -222,6 +225,36 @@ mod tests {
         assert_eq!(
             read.leader.claim_interval,
             super::super::Span::seconds(30.0)
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn secrets_are_read_kept_and_not_shown() -> Result<()> {
+        use secrecy::ExposeSecret;
+        let read = settings(
+            "drivers: {maas: {api_key: 'a:b:s3cr3t'}}\n",
+            &["references.keystone.password=s3cr3t-2"],
+        )?
+        .overlaid(&[])?;
+        let shown = format!("{read:?}{}", serde_json::to_string(&read)?);
+        assert!(!shown.contains("s3cr3t"), "{shown}");
+        let kept = |secret: Option<secrecy::SecretString>| {
+            secret.map(|secret| secret.expose_secret().to_owned())
+        };
+        assert_eq!(
+            kept(read.drivers.maas.api_key).as_deref(),
+            Some("a:b:s3cr3t")
+        );
+        assert_eq!(
+            kept(read.references.keystone.password).as_deref(),
+            Some("s3cr3t-2")
+        );
+        // A password may look like a number.
+        let read = settings("", &["references.keystone.password=0123456"])?;
+        assert_eq!(
+            kept(read.references.keystone.password).as_deref(),
+            Some("0123456")
         );
         Ok(())
     }

@@ -77,6 +77,10 @@ const MEANINGS: &[(&str, &str)] = &[
         "limits.destroy_nodes",
         "most nodes that one destroy_nodes may take; absent: no limit",
     ),
+    (
+        "limits.in_flight_per_site",
+        "most nodes begun on and not ended, over all tasks and servers; absent: no limit",
+    ),
     ("limits.maas_requests", "requests to MaaS in flight"),
     ("drivers.oob", "enabled out-of-band drivers: ipmi, manual"),
     ("drivers.node", "the node provisioner: maas; empty: none"),
@@ -133,8 +137,40 @@ const MEANINGS: &[(&str, &str)] = &[
         "URL prefixes and folders that design references and boot-action locations may name; none unless listed",
     ),
     (
+        "design.cache_bytes",
+        "memory that compiled designs may hold together, in bytes; the least recently used go first",
+    ),
+    (
         "references.map",
-        "host: address or address:port, applied to references after the check",
+        "host: address or address:port, applied to references after the check, and to Keystone",
+    ),
+    (
+        "references.keystone.auth_url",
+        "who gives tokens for deckhand+ and promenade+ references, such as https://keystone.example:5000/v3",
+    ),
+    (
+        "references.keystone.username",
+        "who logs in there, by password",
+    ),
+    (
+        "references.keystone.password",
+        "the password, or env:NAME, or file:PATH",
+    ),
+    (
+        "references.keystone.user_domain",
+        "name of the domain of the user",
+    ),
+    (
+        "references.keystone.project",
+        "name of the project that tokens are for",
+    ),
+    (
+        "references.keystone.project_domain",
+        "name of the domain of the project",
+    ),
+    (
+        "references.keystone.ca_file",
+        "certificates (PEM) to trust besides the system's",
     ),
     (
         "rules.levels",

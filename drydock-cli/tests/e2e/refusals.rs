@@ -15,7 +15,12 @@ fn validate(text: &[u8]) -> (Option<i32>, String) {
 fn unreadable_designs_are_named_by_file_and_line() {
     let cases: [(&str, &[u8], i32, &[&str]); 5] = [
         ("not YAML", b"a: [1, 2\nb: {", 2, &["site.yaml:", "DD000"]),
-        ("not UTF-8", b"a: \xff\xfe", 1, &["site.yaml is not UTF-8"]),
+        (
+            "not UTF-8",
+            b"a: \xff\xfe",
+            2,
+            &["site.yaml:1:4", "not UTF-8"],
+        ),
         (
             "without a name",
             b"schema: drydock/Rack/v1\nmetadata: {}\ndata: {}\n",

@@ -6,6 +6,7 @@ use drydock_model::design::{AssetData, AssetPart, Kind, Part};
 use drydock_model::effective::{Asset, AssetKind, BootAction, EffectiveDesign, Node};
 use drydock_model::finding::Level;
 
+use super::filter;
 use super::read::Reader;
 use crate::index::Index;
 use crate::report::{Report, at};
@@ -81,6 +82,14 @@ fn asset(reader: &mut Reader<'_, '_>, number: usize, part: &AssetPart) -> Option
         );
         return None;
     }
+    if let Some(location) = part.location.as_deref()
+        && !can_be_fetched(location)
+    {
+        let message = format_args!("{location:?} is not a location that can be fetched from");
+        let advice = format!("begin it with {}", LOCATION_SCHEMES.join(", "));
+        reader.bad(&path("location"), message, &advice);
+        return None;
+    }
     Some(Asset {
         kind: part.kind,
         path: target,
@@ -92,6 +101,24 @@ fn asset(reader: &mut Reader<'_, '_>, number: usize, part: &AssetPart) -> Option
         data_pipeline: part.data_pipeline.clone().unwrap_or_default(),
         packages: list,
     })
+}
+
+/// What assets can be fetched by.
+const LOCATION_SCHEMES: [&str; 7] = [
+    "file:",
+    "http:",
+    "https:",
+    "deckhand+http:",
+    "deckhand+https:",
+    "promenade+http:",
+    "promenade+https:",
+];
+
+/// A scheme that is made by a template is not known before there is a node.
+fn can_be_fetched(location: &str) -> bool {
+    let location = location.trim().to_ascii_lowercase();
+    let scheme = location.split_inclusive(':').next().unwrap_or_default();
+    scheme.contains('{') || LOCATION_SCHEMES.contains(&scheme)
 }
 
 fn permissions(reader: &mut Reader<'_, '_>, path: &[&str], text: Option<&str>) -> Option<u32> {
@@ -117,6 +144,7 @@ pub(super) fn target(
     nodes: &mut [Node],
     report: &mut Report,
 ) {
+    filter::check(index, design, nodes, report);
     for action in &design.boot_actions {
         let selector = match &action.node_filter {
             None => None,

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use drydock_model::design::{Document, HardwarePart, Kind, Ordered, Part, Scalar};
+use drydock_model::design::{Document, HardwarePart, HugepagesPart, Kind, Ordered, Part, Scalar};
 use drydock_model::effective::{Device, DeviceAlias, Hardware};
 
 use super::read::Reader;
 use crate::index::Index;
-use crate::report::Report;
+use crate::report::{Report, at};
+use crate::rules::hardware::ALIAS;
 
 /// Every hardware profile by name, shared by the nodes that have it.
 pub(super) fn compile<'a>(
@@ -42,6 +43,17 @@ fn hardware(document: &Document, part: &HardwarePart, report: &mut Report) -> Ha
         pxe_interface: reader.number(part.pxe_interface, &["pxe_interface"]),
         ..Hardware::default()
     };
+    for (name, set) in part.cpu_sets.iter().flat_map(Ordered::iter) {
+        let text = set.as_text();
+        if !is_cpu_list(text) {
+            let message = format_args!("{text:?} is not a list of CPUs");
+            let advice = "write numbers and ranges, such as 2,4-7";
+            reader.odd(&["cpu_sets", name], message, advice);
+        }
+    }
+    for (name, pages) in part.hugepages.iter().flat_map(Ordered::iter) {
+        hugepages(&mut reader, name, pages);
+    }
     for (name, alias) in part.device_aliases.iter().flat_map(Ordered::iter) {
         let address = reader.required(
             alias.address.as_deref(),
@@ -57,10 +69,77 @@ fn hardware(document: &Document, part: &HardwarePart, report: &mut Report) -> Ha
                 address,
                 dev_type: alias.dev_type.clone(),
             };
+            one_device(&mut reader, &hardware, name, &alias);
             hardware.aliases.insert(name.to_owned(), alias);
         }
     }
     hardware
+}
+
+/// Numbers and ranges, the latter with `:used/group` behind them or not, after flags of `isolcpus` or not; `all` and `N` for all and the
+/// last (kernel-parameters.rst, cpu lists).
+fn is_cpu_list(text: &str) -> bool {
+    const WORDS: [&str; 6] = ["nohz", "domain", "managed_irq", "all", "none", "N"];
+    let number = |text: &str| text.parse::<u32>().ok();
+    text.split(',').map(str::trim).all(|item| {
+        let range = item.split_once(':').map_or(item, |(range, _)| range);
+        WORDS.contains(&item)
+            || match range.split_once('-') {
+                Some((first, "N")) => number(first).is_some(),
+                Some((first, last)) => number(first)
+                    .zip(number(last))
+                    .is_some_and(|(first, last)| first <= last),
+                None => number(range).is_some(),
+            }
+    })
+}
+
+/// Kernel parameters take the values as they are (kernel-parameters.txt: hugepages, hugepagesz).
+fn hugepages(reader: &mut Reader<'_, '_>, name: &str, pages: &HugepagesPart) {
+    let size = ["hugepages", name, "size"];
+    let advice = "write a number with K, M or G, such as 2M";
+    match pages.size.as_deref() {
+        None => reader.odd(&size, "is missing", advice),
+        Some(text) => {
+            let digits = text.trim().to_ascii_uppercase();
+            let digits = digits.trim_end_matches('B').strip_suffix(['K', 'M', 'G']);
+            if !digits.is_some_and(|digits| {
+                !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+            }) {
+                let message = format_args!("{text:?} is not a size of huge pages");
+                reader.odd(&size, message, advice);
+            }
+        }
+    }
+    let count = ["hugepages", name, "count"];
+    match pages.count {
+        None => reader.odd(&count, "is missing", "write how many pages are set aside"),
+        Some(number) if number < 0 => {
+            let message = format_args!("{number} is not a number of pages");
+            reader.bad(&count, message, "write a number from 0");
+        }
+        Some(_) => {}
+    }
+}
+
+/// Two names for one device are two ports of a bond that is one.
+fn one_device(reader: &mut Reader<'_, '_>, hardware: &Hardware, name: &str, alias: &DeviceAlias) {
+    let other = hardware
+        .aliases
+        .iter()
+        .find(|(_, other)| other.address == alias.address && other.bus_type == alias.bus_type);
+    if let Some((other, _)) = other {
+        let message = format!(
+            "HardwareProfile {}: the aliases {other} and {name} are one device, {} on {}",
+            hardware.name, alias.address, alias.bus_type
+        );
+        reader.report.add(
+            &ALIAS,
+            message,
+            "write the address of each device",
+            at(reader.document, &["device_aliases", name, "address"]),
+        );
+    }
 }
 
 /// A device by the name a design gives it.

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use drydock_model::design::{BondingPart, Document, Kind, LinkPart, NetworkPart, RoutePart};
+use drydock_model::design::{
+    BondingPart, DnsPart, Document, Kind, LinkPart, NetworkPart, RoutePart,
+};
 use drydock_model::effective::{
     BondMode, Bonding, DhcpRelay, Link, Network, Range, RangeKind, Route,
 };
@@ -12,6 +14,7 @@ use super::read::Reader;
 use super::{refer, texts};
 use crate::index::Index;
 use crate::report::{Report, at};
+use crate::rules::host::is_name;
 use crate::rules::network::VLAN;
 
 /// MTU of a link that names none (published field reference).
@@ -41,6 +44,10 @@ fn link(index: &Index<'_>, document: &Document, part: &LinkPart, report: &mut Re
         });
     }
     let mut reader = Reader { document, report };
+    if let Some(speed) = part.linkspeed.as_deref().filter(|speed| !is_speed(speed)) {
+        let message = format_args!("{speed:?} is not a speed");
+        reader.odd(&["linkspeed"], message, "write auto, or such as 100full");
+    }
     let trunked = match trunking.and_then(|trunking| trunking.mode.as_deref()) {
         Some("802.1q") => true,
         Some("disabled") | None => false,
@@ -62,6 +69,20 @@ fn link(index: &Index<'_>, document: &Document, part: &LinkPart, report: &mut Re
     }
 }
 
+/// `auto`, or megabits (`g`: gigabits) with the duplex.
+fn is_speed(text: &str) -> bool {
+    let text = text.trim().to_ascii_lowercase();
+    let number = text
+        .trim_end_matches("full")
+        .trim_end_matches("half")
+        .trim_end_matches(['g', 'm']);
+    text == "auto" || (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// What the kernel (bonding.rst: xmit_hash_policy, lacp_rate) and MaaS take.
+const HASHES: [&str; 5] = ["layer2", "layer2+3", "layer3+4", "encap2+3", "encap3+4"];
+const PEER_RATES: [&str; 2] = ["fast", "slow"];
+
 /// Bonding with the defaults of the published field reference for 802.3ad: hash `layer3+4`, rate `fast`, 100 ms, 200 ms, 200 ms.
 fn bonding(reader: &mut Reader<'_, '_>, part: Option<&BondingPart>) -> Bonding {
     let Some(part) = part else {
@@ -82,6 +103,17 @@ fn bonding(reader: &mut Reader<'_, '_>, part: Option<&BondingPart>) -> Bonding {
             BondMode::Disabled
         }
     };
+    let words = [
+        ("hash", &part.hash, HASHES.as_slice()),
+        ("peer_rate", &part.peer_rate, PEER_RATES.as_slice()),
+    ];
+    for (field, word, known) in words {
+        if let Some(word) = word.as_deref().filter(|word| !known.contains(word)) {
+            let message = format_args!("{word:?} is not known");
+            let advice = format!("use {}", known.join(", "));
+            reader.bad(&["bonding", field], message, &advice);
+        }
+    }
     let lacp = mode == BondMode::Lacp;
     let mut milliseconds = |value, name, default| {
         reader
@@ -137,6 +169,7 @@ fn network(reader: &mut Reader<'_, '_>, part: &NetworkPart) -> Option<Network> {
     let cidr = reader.required(part.cidr.as_deref(), &["cidr"])?;
     let cidr = reader.prefix(&cidr, &["cidr"])?;
     let dns = part.dns.as_ref();
+    name_service(reader, dns);
     let relay = part.dhcp_relay.as_ref().map(|relay| DhcpRelay {
         self_ip: reader.address(relay.self_ip.as_deref(), &["dhcp_relay", "self_ip"]),
         upstream_target: reader.address(
@@ -160,6 +193,21 @@ fn network(reader: &mut Reader<'_, '_>, part: &NetworkPart) -> Option<Network> {
             .unwrap_or_default(),
         dhcp_relay: relay,
     })
+}
+
+fn name_service(reader: &mut Reader<'_, '_>, dns: Option<&DnsPart>) {
+    let Some(dns) = dns else { return };
+    if let Some(domain) = dns.domain.as_deref().filter(|domain| !is_name(domain)) {
+        let message = format_args!("{domain:?} is not a DNS name");
+        reader.odd(
+            &["dns", "domain"],
+            message,
+            "use letters, digits and hyphens between dots (RFC 1035)",
+        );
+    }
+    for server in dns.servers.iter().flat_map(|servers| &servers.0) {
+        reader.address(Some(server), &["dns", "servers", server]);
+    }
 }
 
 /// IEEE 802.1Q-2018, section 9.6: 0 is a priority tag without a VLAN, 4095 is reserved.
@@ -267,6 +315,11 @@ fn routes(
         if let Some(subnet) = subnet
             && let Some(destination) = reader.prefix(subnet, &["routes", &number, "subnet"])
         {
+            if destination.trunc() != destination {
+                let message = format_args!("{destination} has host bits");
+                let advice = format!("write {}", destination.trunc());
+                reader.odd(&["routes", &number, "subnet"], message, &advice);
+            }
             network.routes.push(Route {
                 destination,
                 gateway,

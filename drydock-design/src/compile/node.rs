@@ -263,8 +263,8 @@ impl Draft<'_, '_> {
                 "account" => oob.account = Some(text),
                 "credential" => oob.credential = Some(SecretString::from(text)),
                 "port" => match text.parse() {
-                    Ok(port) => oob.port = Some(port),
-                    Err(_) => self.bad(
+                    Ok(port @ 1..) => oob.port = Some(port),
+                    _ => self.bad(
                         &["oob", "port"],
                         format_args!("{text:?} is not a port"),
                         "use 1 to 65535",
@@ -300,6 +300,17 @@ impl Draft<'_, '_> {
                 message,
                 "write six pairs of hexadecimal digits, such as 52:54:00:12:34:56",
             );
+            return None;
+        }
+        // IEEE 802-2014, section 8.2: the last bit of the first octet marks a group of stations.
+        let group = matches!(
+            digits.as_bytes()[1],
+            b'1' | b'3' | b'5' | b'7' | b'9' | b'b' | b'd' | b'f'
+        );
+        if group || digits.bytes().all(|digit| digit == b'0') {
+            let message = format!("{text:?} is the MAC address of no single machine");
+            let advice = "write that of the interface, such as 52:54:00:12:34:56";
+            self.bad(&["metadata", "boot_mac"], message, advice);
             return None;
         }
         let pairs: Vec<&str> = (0..12)

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::net::IpAddr;
 
 use drydock_model::design::Document;
+use drydock_model::finding::Level;
 use ipnet::IpNet;
 
 use crate::report::{Report, at};
@@ -22,6 +23,19 @@ impl Reader<'_, '_> {
         let field = path.join(".");
         self.report.add(
             &value::VALID,
+            format!("{kind} {name}: {field}: {message}"),
+            diagnostic,
+            at(self.document, path),
+        );
+    }
+
+    /// Tells a value that is taken as it is, and that a careful colleague would ask about.
+    pub(super) fn odd(&mut self, path: &[&str], message: impl Display, diagnostic: &str) {
+        let Document { kind, name, .. } = self.document;
+        let field = path.join(".");
+        self.report.add_level(
+            &value::VALID,
+            Level::Warning,
             format!("{kind} {name}: {field}: {message}"),
             diagnostic,
             at(self.document, path),

@@ -1,8 +1,9 @@
 //! Region and racks.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use drydock_model::design::{Document, Kind, Ordered, Part, RegionPart};
+use drydock_model::design::{Document, Kind, Ordered, Part, RackPart, RegionPart};
 use drydock_model::effective::{Rack, Repository, Site, TorSwitch};
 
 use super::read::Reader;
@@ -19,6 +20,7 @@ pub(super) fn compile(index: &Index<'_>, report: &mut Report) -> Site {
     let Part::Region(part) = &document.part else {
         return Site::default();
     };
+    tag_definitions(document, part, report);
     let repositories = part.repositories.as_ref();
     Site {
         name: document.name.clone(),
@@ -37,7 +39,7 @@ pub(super) fn compile(index: &Index<'_>, report: &mut Report) -> Site {
 
 /// The keys in one item. A published sample breaks a key over several lines, which no `authorized_keys` file may (sshd(8)); a line that
 /// begins no key continues the one before.
-fn keys(text: &str) -> Vec<String> {
+pub(crate) fn keys(text: &str) -> Vec<String> {
     let mut keys: Vec<String> = Vec::new();
     for line in text
         .lines()
@@ -55,6 +57,33 @@ fn keys(text: &str) -> Vec<String> {
     keys
 }
 
+/// Nothing here derives tags; who does cannot do it from half a definition.
+fn tag_definitions(document: &Document, part: &RegionPart, report: &mut Report) {
+    let mut reader = Reader { document, report };
+    for (number, definition) in part.tag_definitions.iter().flatten().enumerate() {
+        let number = number.to_string();
+        let fields = [
+            ("tag", &definition.tag),
+            ("definition_type", &definition.definition_type),
+            ("definition", &definition.definition),
+        ];
+        for (field, value) in fields {
+            let path = ["tag_definitions", &number, field];
+            match value.as_deref() {
+                None | Some("") => reader.odd(&path, "is missing", "set it"),
+                Some(kind) if field == "definition_type" && kind != "lshw_xpath" => {
+                    let message = format_args!("{kind:?} is not a type of definition");
+                    reader.odd(&path, message, "write lshw_xpath, the only one");
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+/// MaaS takes these.
+const REPOSITORY_SCHEMES: [&str; 4] = ["http://", "https://", "ftp://", "ppa:"];
+
 fn repositories_of(document: &Document, part: &RegionPart, report: &mut Report) -> Vec<Repository> {
     let mut reader = Reader { document, report };
     let mut found = Vec::new();
@@ -63,6 +92,30 @@ fn repositories_of(document: &Document, part: &RegionPart, report: &mut Report) 
         let Some(url) = reader.required(part.url.as_deref(), &path) else {
             continue;
         };
+        let lower = url.trim().to_ascii_lowercase();
+        if !REPOSITORY_SCHEMES
+            .iter()
+            .any(|scheme| lower.starts_with(scheme) && lower.len() > scheme.len())
+        {
+            let message = format_args!("{url:?} is not the URL of a repository");
+            reader.bad(&path, message, "begin it with http://, https:// or ppa:");
+            continue;
+        }
+        if let Some(other) = part.repo_type.as_deref().filter(|kind| *kind != "apt") {
+            let path = ["repositories", name, "repo_type"];
+            let message = format_args!("{other:?} is not a type of repository");
+            reader.bad(&path, message, "write apt, the only one");
+            continue;
+        }
+        if part
+            .gpgkey
+            .as_deref()
+            .is_some_and(|key| !key.contains("BEGIN PGP PUBLIC KEY BLOCK"))
+        {
+            let path = ["repositories", name, "gpgkey"];
+            let message = "this is no public key in ASCII armour";
+            reader.odd(&path, message, "write what gpg --armor --export prints");
+        }
         found.push(Repository {
             name: name.clone(),
             repo_type: part.repo_type.clone().unwrap_or_else(|| "apt".into()),
@@ -99,6 +152,7 @@ pub(super) fn racks(index: &Index<'_>, report: &mut Report) -> Vec<Rack> {
                 );
             }
         }
+        switches(document, part, report);
         let tor_switches: BTreeMap<_, _> = part
             .tor_switches
             .iter()
@@ -120,6 +174,42 @@ pub(super) fn racks(index: &Index<'_>, report: &mut Report) -> Vec<Rack> {
         });
     }
     racks
+}
+
+/// Nothing here talks to a switch; the address is told to be odd, not refused.
+fn switches(document: &Document, part: &RackPart, report: &mut Report) {
+    let mut reader = Reader { document, report };
+    for (name, switch) in part.tor_switches.iter().flat_map(Ordered::iter) {
+        if let Some(text) = &switch.mgmt_ip
+            && text.trim().parse::<IpAddr>().is_err()
+        {
+            let path = ["tor_switches", name, "mgmt_ip"];
+            let message = format_args!("{text:?} is not an IP address");
+            reader.odd(&path, message, "write an IPv4 or IPv6 address");
+        }
+        if let Some(text) = switch.sdn_api_uri.as_deref()
+            && !has_scheme(text)
+        {
+            let path = ["tor_switches", name, "sdn_api_uri"];
+            let message = format_args!("{text:?} has no scheme");
+            reader.odd(
+                &path,
+                message,
+                "write a URI, such as https://sdn.example.com/",
+            );
+        }
+    }
+}
+
+/// RFC 3986, section 3.1.
+fn has_scheme(uri: &str) -> bool {
+    uri.trim().split_once(':').is_some_and(|(scheme, rest)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "+.-".contains(c))
+            && !rest.is_empty()
+    })
 }
 
 #[cfg(test)]

@@ -100,7 +100,7 @@ fn name_and_size(
     size: Option<&str>,
 ) -> Option<(String, Size)> {
     let number = number.to_string();
-    let Some(name) = name else {
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
         draft.bad(
             &[path, &[&number]].concat(),
             "the name is missing",

@@ -1,5 +1,7 @@
 //! Boot actions.
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use drydock_model::design::Kind;
 use drydock_model::effective::{Asset, AssetKind, PipelineSegment};
@@ -15,7 +17,7 @@ pub(crate) static FILTER: Rule = Rule {
     code: "DD5113",
     name: "Boot Action Node Filter",
     level: Level::Error,
-    what: "The node filter of a boot action names a criterion (error) and selects some node (warning).",
+    what: "The node filter of a boot action names a criterion (error), selects some node, and names only nodes, tags, racks and labels that there are (warning).",
     why: "A filter without a criterion could mean the whole site by accident; one that selects nothing does nothing.",
     fix: "Name a criterion that nodes meet, or leave node_filter out to mean every node.",
     run: from_compilation,
@@ -106,6 +108,54 @@ fn decode(bytes: &[u8]) -> Result<Vec<u8>, String> {
     base64::engine::general_purpose::STANDARD
         .decode(compact)
         .map_err(|error| format!("this is not base64: {error}"))
+}
+
+/// No two assets of a node are written to one path.
+pub(crate) static PATH: Rule = Rule {
+    id: "boot/path",
+    code: "DD5124",
+    name: "Boot Action Paths",
+    level: Level::Warning,
+    what: "No two assets of a boot action, or of two boot actions of one node, have the same path and different contents.",
+    why: "The one that is written last is left, and the other is lost.",
+    fix: "Give each asset a path of its own, or narrow the node filters.",
+    run: paths,
+};
+
+fn paths(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    let mut first: HashMap<&str, Vec<(&str, &Asset)>> = HashMap::new();
+    for action in &site.compiled.design.boot_actions {
+        let assets = action.assets.iter().enumerate();
+        for (number, asset) in assets.filter(|(_, asset)| !asset.path.is_empty()) {
+            let earlier = first.entry(&asset.path).or_default();
+            // Whoever writes the same as another does no harm.
+            let other = earlier.iter().find(|(name, other)| {
+                *other != asset && (*name == action.name || meet(site, name, &action.name))
+            });
+            if let Some((other, _)) = other {
+                let message = format!(
+                    "BootAction {} writes {}, which BootAction {other} writes already, with other contents",
+                    action.name, asset.path
+                );
+                let number = number.to_string();
+                let place = site.of(
+                    Kind::BootAction,
+                    &action.name,
+                    &["assets", number.as_str(), "path"],
+                );
+                report.add(rule, message, "give each a path of its own", place);
+            }
+            earlier.push((&action.name, asset));
+        }
+    }
+}
+
+/// Whether some node has both boot actions.
+fn meet(site: &Site<'_>, one: &str, other: &str) -> bool {
+    site.nodes().any(|node| {
+        let has = |name: &str| node.boot_actions.iter().any(|action| action == name);
+        has(one) && has(other)
+    })
 }
 
 /// Each node has a boot action.

@@ -28,7 +28,7 @@ pub(crate) static PRIMARY_NETWORK: Rule = Rule {
     code: "DD5107",
     name: "Primary Network Address",
     level: Level::Error,
-    what: "A node has an address on its primary network.",
+    what: "A node with networks names its primary network (warning), and has an address on it (error).",
     why: "The default route and the host name come from that network.",
     fix: "Add the network to addressing, or name another primary_network.",
     run: primary_network,
@@ -90,6 +90,11 @@ fn name(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     }
 }
 
+/// Whether every label of a name is one that DNS takes.
+pub(crate) fn is_name(name: &str) -> bool {
+    name.split('.').all(is_label)
+}
+
 fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len())
         && label
@@ -101,13 +106,22 @@ fn is_label(label: &str) -> bool {
 
 fn primary_network(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     for node in site.nodes() {
-        let Some(primary) = node
-            .primary_network
-            .as_deref()
-            .filter(|name| site.networks.contains_key(name))
-        else {
+        let Some(primary) = node.primary_network.as_deref() else {
+            let configured = node
+                .interfaces
+                .iter()
+                .any(|interface| !interface.networks.is_empty() && !is_noconfig(site, interface));
+            if configured {
+                let message = format!("BaremetalNode {} has no primary network", node.name);
+                let advice = "set primary_network to the one of its default route";
+                let place = site.of_node(node, &[]);
+                report.add_level(rule, Level::Warning, message, advice, place);
+            }
             continue;
         };
+        if !site.networks.contains_key(primary) {
+            continue;
+        }
         if !node.addressing.iter().any(|entry| entry.network == primary) {
             let message = format!(
                 "BaremetalNode {} has no address on its primary network {primary}",

@@ -38,7 +38,7 @@ pub(crate) static TRUNKING: Rule = Rule {
     code: "DD2004",
     name: "Network Trunking Rationality",
     level: Level::Error,
-    what: "A link with several networks has trunking, and one without has an untagged default network.",
+    what: "A link with several networks has trunking, and one without has an untagged default network (error). The default network is among those allowed (warning).",
     why: "Without tags only one network can use the link.",
     fix: "Set trunking.mode to 802.1q, or allow one network and make it the default.",
     run: trunking,
@@ -173,6 +173,7 @@ fn mtu(rule: &Rule, site: &Site<'_>, report: &mut Report) {
 }
 
 fn trunking(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    default_is_allowed(rule, site, report);
     for link in site
         .compiled
         .design
@@ -223,6 +224,29 @@ fn trunking(rule: &Rule, site: &Site<'_>, report: &mut Report) {
                 }
             }
         }
+    }
+}
+
+fn default_is_allowed(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    for link in &site.compiled.design.links {
+        let default = link.default_network.as_ref();
+        // One that does not exist is told elsewhere.
+        let Some(name) = default.filter(|name| {
+            site.networks.contains_key(name.as_str()) && !link.allowed_networks.contains(name)
+        }) else {
+            continue;
+        };
+        let message = format!(
+            "NetworkLink {} has the default network {name}, which is not among its allowed networks",
+            link.name
+        );
+        let place = site.of(
+            Kind::NetworkLink,
+            &link.name,
+            &["trunking", "default_network"],
+        );
+        let advice = "add it to allowed_networks, or name another";
+        report.add_level(rule, Level::Warning, message, advice, place);
     }
 }
 

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use drydock_model::design::Kind;
 use drydock_model::effective::{Interface, Link, Node};
 use drydock_model::finding::Level;
+use ipnet::IpNet;
 
 use super::{Rule, Site, from_compilation};
 use crate::report::{Advice, Report};
@@ -28,7 +29,7 @@ pub(crate) static LOCALITY: Rule = Rule {
     code: "DD2002",
     name: "IP Locality Check",
     level: Level::Error,
-    what: "The address of a node and the gateway of a route lie in their network.",
+    what: "The address of a node and the gateway of a route lie in their network, and the former is neither its first nor its last (IPv4).",
     why: "The machine could not be reached under the address, nor reach the gateway.",
     fix: "Choose an address of the network.",
     run: locality,
@@ -40,7 +41,7 @@ pub(crate) static DUPLICATE_ADDRESS: Rule = Rule {
     code: "DD2005",
     name: "Duplicated IP Check",
     level: Level::Error,
-    what: "An address is used once.",
+    what: "An address is used once, by one node or as a gateway.",
     why: "Two machines with one address disturb each other, and which of them answers changes.",
     fix: "Give each node an address of its own.",
     run: duplicate_address,
@@ -170,11 +171,16 @@ fn locality(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     }
     for node in site.nodes() {
         for (name, address, network) in site.statics(node) {
-            let Some(network) = network.filter(|network| !network.cidr.contains(&address)) else {
+            let Some(network) = network else { continue };
+            let fault = if !network.cidr.contains(&address) {
+                "not in"
+            } else if is_no_hosts(address, network.cidr) {
+                "that of no machine in"
+            } else {
                 continue;
             };
             let message = format!(
-                "BaremetalNode {}: the address {address} is not in network {name}, {}",
+                "BaremetalNode {}: the address {address} is {fault} network {name}, {}",
                 node.name,
                 network.cidr.trunc()
             );
@@ -188,10 +194,26 @@ fn locality(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     }
 }
 
+/// The first and the last address of an IPv4 network (RFC 1122, section 3.2.1.3), but in one of two (RFC 3021) or one.
+fn is_no_hosts(address: IpAddr, cidr: IpNet) -> bool {
+    address.is_ipv4()
+        && cidr.prefix_len() < 31
+        && (address == cidr.network() || address == cidr.broadcast())
+}
+
 fn duplicate_address(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     let mut first: HashMap<_, &Node> = HashMap::new();
     for node in site.nodes() {
-        for (network, address, _) in site.statics(node) {
+        for (network, address, on) in site.statics(node) {
+            let mut gateways = on.into_iter().flat_map(|on| &on.routes);
+            if gateways.any(|route| route.gateway == Some(address)) {
+                let message = format!(
+                    "the address {address} of {} is also that of a gateway of network {network}",
+                    node.name
+                );
+                let place = site.of_address(node, network);
+                report.add(rule, message, "choose another address", place);
+            }
             let Some(other) = first.insert(address, node) else {
                 continue;
             };

@@ -91,7 +91,7 @@ pub(crate) static LIBVIRT: Rule = Rule {
     code: "DD4002",
     name: "Valid Libvirt Configuration",
     level: Level::Error,
-    what: "A node of type libvirt has oob.libvirt_uri with the scheme qemu+ssh, and metadata.boot_mac.",
+    what: "A node of type libvirt has oob.libvirt_uri with the scheme qemu+ssh, and metadata.boot_mac. Such a URI of a node of another type has that scheme, too (warning).",
     why: "Without the URI the virtual machine cannot be found, and without the MAC address the provisioner cannot tell which machine boots.",
     fix: "Set oob.libvirt_uri to qemu+ssh://USER@HOST/system, and metadata.boot_mac to the MAC address of the boot interface.",
     run: libvirt,
@@ -128,13 +128,15 @@ const TYPES: [&str; 4] = ["ipmi", "redfish", "libvirt", "manual"];
 const LIBVIRT_SCHEME: &str = "qemu+ssh";
 
 fn libvirt(rule: &Rule, site: &Site<'_>, report: &mut Report) {
-    for node in site.nodes().filter(|node| node.oob.kind == "libvirt") {
+    for node in site.nodes() {
+        let libvirt = node.oob.kind == "libvirt";
         match node.oob.params.get("libvirt_uri").map(|uri| uri.trim()) {
-            None | Some("") => {
+            None | Some("") if libvirt => {
                 let message = format!("BaremetalNode {}: libvirt needs oob.libvirt_uri", node.name);
                 let advice = "set it to the hypervisor, for instance qemu+ssh://user@host/system";
                 report.add(rule, message, advice, site.of_node(node, &["oob"]));
             }
+            None => {}
             Some(uri) => {
                 let scheme = uri.split_once("://").map(|(scheme, _)| scheme);
                 if !scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(LIBVIRT_SCHEME)) {
@@ -142,11 +144,13 @@ fn libvirt(rule: &Rule, site: &Site<'_>, report: &mut Report) {
                         format!("oob.libvirt_uri does not begin with {LIBVIRT_SCHEME}://");
                     let advice = "libvirt is reached by SSH only";
                     let place = site.of_node(node, &["oob", "libvirt_uri"]);
-                    report.add(rule, message, advice, place);
+                    // Nothing reads it yet where the type is another.
+                    let level = if libvirt { rule.level } else { Level::Warning };
+                    report.add_level(rule, level, message, advice, place);
                 }
             }
         }
-        if node.boot_mac.is_none() {
+        if libvirt && node.boot_mac.is_none() {
             let message = format!(
                 "BaremetalNode {}: libvirt needs metadata.boot_mac",
                 node.name

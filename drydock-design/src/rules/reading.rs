@@ -23,7 +23,7 @@ const fn reading(
 }
 
 /// Why a text cannot be taken for a design. Their level cannot be changed: without its documents there is no design to judge.
-pub static READING: [Rule; 6] = [
+pub static READING: [Rule; 8] = [
     reading(
         "document/readable",
         "DD000",
@@ -82,6 +82,26 @@ pub static READING: [Rule; 6] = [
             "Each field is known where it stands, and has the type that it must have.",
             "What is not understood would silently be lost.",
             "Correct the field as the message says; it often names the one that was meant.",
+        ],
+    ),
+    reading(
+        "document/layering",
+        "DD000",
+        "Document Layering",
+        [
+            "In a tree of layers: there is one layering policy, each document stands in one of its layers, selects one parent at most, and takes from it what is there.",
+            "A document that is layered over the wrong parent, or over none, comes out as something that nobody wrote.",
+            "Correct the labels, the layer or the action that the message names; when it says that a folder is missing, give the folders of all layers together.",
+        ],
+    ),
+    reading(
+        "document/substitution",
+        "DD000",
+        "Document Substitution",
+        [
+            "In a tree of layers: each substitution names a document that is there, a value in it, and a place where the value can go; no document is made of itself.",
+            "What is not substituted is missing from the design: a password, a key, a whole list of packages.",
+            "Correct the source's schema, name or path, or give the folder that holds the source, too.",
         ],
     ),
 ];

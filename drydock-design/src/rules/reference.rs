@@ -1,8 +1,12 @@
 //! Names that lead nowhere; compilation finds them.
 
-use drydock_model::finding::Level;
+use std::collections::BTreeSet;
 
-use super::{Rule, from_compilation};
+use drydock_model::finding::Level;
+use drydock_model::tree::nearest;
+
+use super::{Rule, Site, from_compilation};
+use crate::report::{Advice, Report, at};
 
 /// Host profiles exist and do not inherit in a circle.
 pub(crate) static HOST_PROFILE: Rule = Rule {
@@ -75,3 +79,43 @@ pub(crate) static LOCAL_NETWORK: Rule = Rule {
     fix: "Define the Network, or take it out of the list.",
     run: from_compilation,
 };
+
+/// Route domains have members.
+pub(crate) static ROUTE_DOMAIN: Rule = Rule {
+    id: "reference/route-domain",
+    code: "DD5012",
+    name: "Route Domain Reference",
+    level: Level::Warning,
+    what: "Some network belongs to the route domain that a route leads to.",
+    why: "The route leads nowhere, so machines cannot reach what was meant.",
+    fix: "Set routedomain on the networks that belong to it, or correct the name in the route.",
+    run: route_domains,
+};
+
+fn route_domains(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    let networks = site.index.networks();
+    let known: BTreeSet<&str> = networks
+        .filter_map(|(_, part)| part.routedomain.as_deref())
+        .collect();
+    for (document, part) in site.index.networks() {
+        for (number, route) in part.routes.iter().flatten().enumerate() {
+            let Some(domain) = route.routedomain.as_deref() else {
+                continue;
+            };
+            if known.contains(domain) {
+                continue;
+            }
+            let message = format!(
+                "Network {} has a route to route domain {domain}, which no network belongs to",
+                document.name
+            );
+            let advice = match nearest(domain, known.iter().copied()) {
+                Some(near) => Advice::write(near, domain, format!("did you mean {near}?")),
+                None => "set routedomain on the networks that belong to it".into(),
+            };
+            let number = number.to_string();
+            let place = at(document, &["routes", number.as_str(), "routedomain"]);
+            report.add(rule, message, advice, place);
+        }
+    }
+}

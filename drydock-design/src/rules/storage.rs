@@ -38,7 +38,7 @@ pub(crate) static SIZING: Rule = Rule {
     code: "DD2003",
     name: "Storage Sizing",
     level: Level::Error,
-    what: "Shares in percent add up to 99 at most, on each disk and in each volume group.",
+    what: "Shares in percent add up to 99 at most, on each disk and in each volume group; nothing has the size 0.",
     why: "Partition tables and alignment need a little room; the last volume would not fit.",
     fix: "Lower one of the shares.",
     run: sizing,
@@ -50,8 +50,8 @@ pub(crate) static MOUNTPOINT: Rule = Rule {
     code: "DD2004",
     name: "Storage Mountpoint",
     level: Level::Error,
-    what: "A mount point is used once on a node.",
-    why: "The second mount hides the first.",
+    what: "A mount point is an absolute path (or none, or swap), and used once on a node.",
+    why: "The second mount hides the first; a path that is not absolute is refused by the provisioner.",
     fix: "Give each file system a mount point of its own.",
     run: mountpoint,
 };
@@ -61,19 +61,26 @@ const ROOT_LEAST: u64 = 20 * GIGABYTE;
 const BOOT_LEAST: u64 = GIGABYTE;
 
 /// A partition or a logical volume.
-struct Volume<'a> {
+pub(super) struct Volume<'a> {
     /// `physical_devices` or `volume_groups`.
     holders: &'static str,
-    holder: &'a str,
+    pub(super) holder: &'a str,
     /// `partitions` or `logical_volumes`.
-    list: &'static str,
-    name: &'a str,
+    pub(super) list: &'static str,
+    pub(super) name: &'a str,
     size: Size,
-    filesystem: Option<&'a Filesystem>,
+    pub(super) uuid: Option<&'a str>,
+    pub(super) filesystem: Option<&'a Filesystem>,
 }
 
-impl Volume<'_> {
-    fn path<'p>(&'p self, field: &'p [&'p str]) -> Vec<&'p str> {
+impl<'a> Volume<'a> {
+    /// As [`Volume::path`], for longer than the volume.
+    pub(super) fn owned_path(&self, field: &[&'static str]) -> Vec<&'a str> {
+        let way = ["storage", self.holders, self.holder, self.list, self.name];
+        way.into_iter().chain(field.iter().copied()).collect()
+    }
+
+    pub(super) fn path<'p>(&'p self, field: &'p [&'p str]) -> Vec<&'p str> {
         [
             &["storage", self.holders, self.holder, self.list, self.name],
             field,
@@ -87,7 +94,7 @@ impl Volume<'_> {
     }
 }
 
-fn volumes(node: &Node) -> Vec<Volume<'_>> {
+pub(super) fn volumes(node: &Node) -> Vec<Volume<'_>> {
     let partitions = node.storage.devices.iter().flat_map(|device| {
         device.partitions.iter().map(|partition| Volume {
             holders: "physical_devices",
@@ -95,6 +102,7 @@ fn volumes(node: &Node) -> Vec<Volume<'_>> {
             list: "partitions",
             name: &partition.name,
             size: partition.size,
+            uuid: partition.part_uuid.as_deref(),
             filesystem: partition.filesystem.as_ref(),
         })
     });
@@ -105,6 +113,7 @@ fn volumes(node: &Node) -> Vec<Volume<'_>> {
             list: "logical_volumes",
             name: &volume.name,
             size: volume.size,
+            uuid: volume.lv_uuid.as_deref(),
             filesystem: volume.filesystem.as_ref(),
         })
     });
@@ -248,6 +257,11 @@ fn sizing(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     for node in site.nodes() {
         let mut shares: HashMap<(&str, &str), u32> = HashMap::new();
         for volume in volumes(node) {
+            if matches!(volume.size, Size::Bytes(0) | Size::Percent(0)) {
+                let message = format!("{} on {} has no size", volume.name, volume.holder);
+                let place = site.of_node(node, &volume.path(&["size"]));
+                report.add(rule, message, "write a size above 0", place);
+            }
             let (Size::Percent(share) | Size::AtLeastPercent(share)) = volume.size else {
                 continue;
             };
@@ -282,6 +296,15 @@ fn mountpoint(rule: &Rule, site: &Site<'_>, report: &mut Report) {
             else {
                 continue;
             };
+            if !point.starts_with('/') {
+                let message = format!(
+                    "{} on {} is mounted at {point:?}, which is not an absolute path",
+                    volume.name, volume.holder
+                );
+                let place = site.of_node(node, &volume.path(&["filesystem", "mountpoint"]));
+                report.add(rule, message, "begin it with a slash", place);
+                continue;
+            }
             let Some(other) = first.insert(point, volume) else {
                 continue;
             };

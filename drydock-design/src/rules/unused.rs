@@ -15,7 +15,7 @@ pub(super) static UNUSED: Rule = Rule {
     code: "DD5010",
     name: "Unused Documents",
     level: Level::Info,
-    what: "Some node inherits from each host profile, has each hardware profile and uses each network, and each boot action has assets. A network counts as used, too, when routes of another lead to its route domain.",
+    what: "Some node inherits from each host profile, has each hardware profile and uses each network, and each boot action has assets. A network counts as used, too, when routes of another lead to its route domain. Nothing applies tag_definitions.",
     why: "What nothing uses is often left over, or its name is misspelt where it was meant.",
     fix: "Remove the document, or name it where it belongs.",
     run: unused,
@@ -23,6 +23,16 @@ pub(super) static UNUSED: Rule = Rule {
 
 fn unused(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     let design = &site.compiled.design;
+    for document in site.index.of(Kind::Region) {
+        if let Some(definitions) = document.tree.get("tag_definitions")
+            && !definitions.items().is_empty()
+        {
+            let message = format!("Region {}: nothing applies tag_definitions", document.name);
+            let advice = "write tags in metadata.tags of nodes or profiles";
+            let place = site.of(Kind::Region, &document.name, &["tag_definitions"]);
+            report.add(rule, message, advice, place);
+        }
+    }
     // A part of a site, such as its global documents alone, has nodes elsewhere.
     if design.nodes.is_empty() {
         return;

@@ -7,13 +7,14 @@ use drydock_model::finding::{Finding, Level};
 
 use crate::case::Case;
 use crate::site::{asked, base_with, findings, findings_with, lines, places};
-use crate::{cases_host, cases_later, cases_network};
+use crate::{cases_host, cases_later, cases_network, cases_value};
 
 fn cases() -> impl Iterator<Item = &'static Case> {
     cases_host::CASES
         .iter()
         .chain(cases_network::CASES)
         .chain(cases_later::CASES)
+        .chain(cases_value::CASES)
 }
 
 #[test]

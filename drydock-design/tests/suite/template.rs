@@ -73,9 +73,160 @@ fn time_and_space_are_bounded() {
     assert!(render(&huge, &context()).is_err());
 }
 
+/// Runs on a thread with half the stack that a thread of the server has.
+fn on_little_stack<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
+    let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(act);
+    thread.unwrap().join().unwrap()
+}
+
+#[test]
+fn no_text_is_too_deep_or_too_long_for_the_check() {
+    let many = |what: &str| what.repeat(100_000);
+    let (open, close) = (many("("), many(")"));
+    let texts = [
+        // These two bounds are the parser's own.
+        (format!("{{{{ {}1{} }}}}", "(".repeat(99), ")".repeat(99)), "recursion"),
+        (many("{% if true %}"), "recursion"),
+        (format!("{{{{ {open}node{close} }}}}"), "200 signs"),
+        (format!("{{{{ {}1 }}}}", many("[")), "200 signs"),
+        (format!("{{{{ {}1 }}}}", many("not ")), "200 signs"),
+        (format!("{{{{ {}1 }}}}", many("- ")), "200 signs"),
+        (format!("{{{{ node{} }}}}", many(".a")), "200 signs"),
+        (format!("{{{{ node{} }}}}", many("[0]")), "200 signs"),
+        (format!("{{{{ node{} }}}}", many("()")), "200 signs"),
+        (format!("{{{{ node{} }}}}", many("|upper")), "200 signs"),
+        (format!("{{{{ 1{} }}}}", many(" if 1")), "200 signs"),
+        (format!("{{{{ 1{} }}}}", many("+1")), "200 signs"),
+        (format!("{{% set {open}a{close} = 1 %}}"), "200 signs"),
+        (
+            format!("{{% if 1 %}}{}{{% endif %}}", many("{% elif 1 %}")),
+            "200 branches",
+        ),
+        (many("{{ node }}"), "250000 words"),
+        (" ".repeat((16 << 20) + 1), "16777217 bytes"),
+    ];
+    for (text, words) in texts {
+        let begin = text.chars().take(40).collect::<String>();
+        let said = on_little_stack(move || check(&text)).unwrap_err();
+        assert!(said.contains(words), "{begin}: {said}");
+    }
+}
+
+#[test]
+fn what_keeps_within_the_bounds_needs_little_stack() {
+    let deep = |what: &str, times: usize| what.repeat(times);
+    let nested = format!(
+        "{}{{{{ {}1{} }}}}{}",
+        deep("{% if 1 %}{% elif 2 %}", 100),
+        deep("(", 20),
+        deep(")", 20),
+        deep("{% endif %}", 100)
+    );
+    let texts = [
+        nested,
+        format!("{{{{ {}1{} }}}}", deep("(", 70), deep(")", 70)),
+        format!("{{{{ {}1 }}}}", deep("not ", 200)),
+        format!("{{{{ {}1 }}}}", deep("- ", 200)),
+        format!("{{{{ node{} }}}}", deep(".a", 200)),
+        format!("{{{{ node{} }}}}", deep("|upper", 200)),
+        format!("{{{{ 1{} }}}}", deep("+1", 200)),
+        format!("{{% set {}a{} = 1 %}}", deep("(", 199), deep(")", 199)),
+        format!("{{% if 1 %}}{}{{% endif %}}", deep("{% elif 1 %}", 200)),
+        "x".repeat(10 << 20),
+        format!("{}{}", "x".repeat(10 << 20), "{{ node }}".repeat(80_000)),
+    ];
+    for text in texts {
+        let begin = text.chars().take(40).collect::<String>();
+        assert_eq!(on_little_stack(move || check(&text)), Ok(()), "{begin}");
+    }
+}
+
+#[test]
+fn a_check_computes_nothing() {
+    // 100 MB each, if the constants were computed.
+    let large = "{{ 'x' * 100000000 }}{{ [1] * 100000000 }}".repeat(10_000);
+    assert_eq!(check(&large), Ok(()));
+    for template in [
+        "{{ '{:>7841584730205061120}'.format(node.domain) }}",
+        "{{ node.domain | indent(10000000000) }}",
+        "{{ '%99999999999d' | format(1) }}",
+    ] {
+        assert_eq!(check(template), Ok(()), "{template}");
+    }
+}
+
+#[test]
+fn names_are_known_where_they_were_set() {
+    for template in [
+        "{% if node %}{% set a = 1 %}{% else %}{% set a = 2 %}{% endif %}{{ a }}",
+        "{% filter upper %}{% set a = 1 %}{% endfilter %}{{ a }}",
+        "{% set a %}x{% endset %}{{ a }}",
+        "{% with a = 1, b = a %}{{ b }}{% endwith %}",
+        "{% macro m(a, b=1) %}{{ a }}{{ b }}{{ caller() }}{% endmacro %}{% call m(1) %}x{% endcall %}",
+        "{% for a, (b, c) in node.x if a recursive %}{{ loop(b) }}{{ c }}{% endfor %}",
+        "{% set ns = namespace(a=1) %}{% set ns.b = 2 %}{{ ns.b }}",
+    ] {
+        assert_eq!(check(template), Ok(()), "{template}");
+    }
+    for (template, name) in [
+        ("{% if node %}{% set a = 1 %}{% endif %}{{ a }}", "a"),
+        ("{% for a in node.x %}{% endfor %}{{ a }}", "a"),
+        ("{% for a in node.x %}{% endfor %}{{ loop }}", "loop"),
+        ("{% with a = 1 %}{% endwith %}{{ a }}", "a"),
+        ("{% set a = a %}", "a"),
+        ("{% set ns.b = 2 %}", "ns"),
+        ("{{ nobody[1:2] }}", "nobody"),
+        ("{{ node[1:nobody] }}", "nobody"),
+        ("{{ node.get(x=[{1: nobody}]) }}", "nobody"),
+        ("{{ 1 if nobody else 2 }}", "nobody"),
+        ("{{ 1 is eq(nobody) }}", "nobody"),
+        ("{{ 1 < 2 < nobody }}", "nobody"),
+    ] {
+        let said = check(template).unwrap_err();
+        let expected = format!("unknown variable {name}; known are node, action");
+        assert_eq!(said, expected, "{template}");
+    }
+}
+
+#[test]
+fn no_error_is_as_long_as_its_template() {
+    let name = "n".repeat(1 << 20);
+    for template in [
+        format!("{{{{ {name} }}}}"),
+        format!("{{{{ node | {name} }}}}"),
+        format!("{{% {name} %}}"),
+    ] {
+        assert!(check(&template).unwrap_err().len() < 1_200);
+        assert!(render(&template, &context()).unwrap_err().len() < 1_200);
+    }
+}
+
 #[test]
 fn errors_do_not_tell_values() {
     let context = json!({"node": {"hostname": "n1"}, "action": {"action_key": "secret-key"}});
     let error = render("{{ action.action_key.nothing }}", &context).unwrap_err();
     assert!(!error.contains("secret-key"), "{error}");
+}
+
+#[test]
+fn filters_and_tests_that_do_not_exist_are_found_without_rendering() {
+    let template =
+        "ok\n{% if node.tags is containing('x') %}{{ node.hostname | shorten }}{% endif %}";
+    assert_eq!(
+        check(template).unwrap_err(),
+        "unknown test containing in line 2 of the template"
+    );
+    assert_eq!(
+        check("{% if false %}{{ node.hostname | shorten(3) }}{% endif %}").unwrap_err(),
+        "unknown filter shorten in line 1 of the template"
+    );
+    assert_eq!(
+        check("{% macro m() %}{{ node | shorten }}{% endmacro %}{% set a %}{{ 1 is defined }}{% endset %}")
+            .unwrap_err(),
+        "unknown filter shorten in line 1 of the template"
+    );
+    assert_eq!(
+        check("{{ node.hostname | upper | urlencode }}{{ node is mapping }}"),
+        Ok(())
+    );
 }

@@ -1,11 +1,12 @@
 //! `validate_node_services`: the region takes our credentials, has the images the design names, and a healthy rack.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use drydock_model::driver::{DriverError, StepContext, StepPlan};
 use drydock_model::effective::EffectiveDesign;
 use serde::{Deserialize, Serialize};
 
+use super::client::Client;
 use super::region::Region;
 use super::resource::{ControllerResource, ImageResource, UserResource, VersionResource};
 
@@ -28,6 +29,15 @@ pub(crate) struct Seen {
 pub(crate) struct Image {
     name: String,
     architecture: String,
+}
+
+impl Image {
+    fn of(resource: ImageResource) -> Self {
+        Image {
+            name: resource.name,
+            architecture: resource.architecture,
+        }
+    }
 }
 
 /// A rack and what is wrong with it.
@@ -72,6 +82,25 @@ pub(crate) fn is_healthy(controller: &ControllerResource) -> bool {
     Rack::of(controller).ailing.is_empty()
 }
 
+/// The images that MaaS offers, by every name that a design may give them.
+pub(crate) async fn images(
+    client: &Client,
+) -> Result<BTreeMap<String, BTreeSet<String>>, DriverError> {
+    let resources: Vec<ImageResource> = client.get("boot-resources/").await?;
+    let mut offered: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for resource in resources {
+        let image = Image::of(resource);
+        let kernel = kernel_of(&image).to_owned();
+        for name in names_of(&image.name) {
+            offered
+                .entry(name.to_owned())
+                .or_default()
+                .insert(kernel.clone());
+        }
+    }
+    Ok(offered)
+}
+
 pub(crate) async fn observe(region: &Region, _cx: &StepContext) -> Result<Seen, DriverError> {
     let client = &region.client;
     let version: VersionResource = client.get("version/").await?;
@@ -84,13 +113,7 @@ pub(crate) async fn observe(region: &Region, _cx: &StepContext) -> Result<Seen, 
         user: user.username,
         administrator: user.is_superuser,
         importing,
-        images: images
-            .into_iter()
-            .map(|image| Image {
-                name: image.name,
-                architecture: image.architecture,
-            })
-            .collect(),
+        images: images.into_iter().map(Image::of).collect(),
         racks: racks.iter().map(Rack::of).collect(),
     })
 }
@@ -196,11 +219,13 @@ fn missing_images(design: &EffectiveDesign, images: &[Image]) -> Vec<String> {
 }
 
 /// A design says `jammy` or `ubuntu/jammy`; MaaS lists `ubuntu/jammy`, or `custom/name` as it was uploaded.
+fn names_of(offered: &str) -> impl Iterator<Item = &str> {
+    let series = offered.split_once('/').map(|(_, series)| series);
+    std::iter::once(offered).chain(series)
+}
+
 fn is_image(offered: &str, wanted: &str) -> bool {
-    offered == wanted
-        || offered
-            .split_once('/')
-            .is_some_and(|(_, series)| series == wanted)
+    names_of(offered).any(|name| name == wanted)
 }
 
 fn kernel_of(image: &Image) -> &str {

@@ -454,7 +454,7 @@ fn key_fault(position: Position) -> Fault {
 }
 
 /// Values, bytes of text and depth of a tree; a scalar is 0 deep.
-fn weigh(tree: &Tree) -> (usize, usize, usize) {
+pub(crate) fn weigh(tree: &Tree) -> (usize, usize, usize) {
     let mut total = (1, 0, 0);
     let mut add = |child: &Tree| {
         let (nodes, bytes, depth) = weigh(child);

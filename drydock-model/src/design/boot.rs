@@ -1,43 +1,50 @@
 //! BootAction as written.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+use super::schema::pattern;
 use crate::effective::{AssetKind, PipelineSegment};
 use crate::filter::NodeFilter;
 
-/// A BootAction.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+/// What is put on machines after their installation, and runs when they first boot.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BootActionPart {
-    /// Whether the machine reports how it went; unset means yes.
+    /// Whether the machine reports how it went; a deployment waits for the report. Default: `true`.
     pub signaling: Option<bool>,
-    /// What it puts on the machine.
+    /// What it puts on the machine: files, systemd units, packages.
     pub assets: Option<Vec<AssetPart>>,
-    /// Which nodes; unset means all.
+    /// Which nodes it is for. Default: every node.
     pub node_filter: Option<NodeFilter>,
 }
 
-/// An asset.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// A file, a systemd unit or a list of packages.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = super::schema::asset_needs)]
 pub struct AssetPart {
-    /// What it is.
+    /// `file`, `unit` (a systemd unit, which is enabled) or `pkg_list` (packages).
     #[serde(rename = "type")]
     pub kind: AssetKind,
-    /// Where it goes.
+    /// Where it goes: an absolute path. Not for packages. Example: `/opt/hello.sh`.
+    #[schemars(extend("pattern" = pattern::ABSOLUTE_PATH, "examples" = ["/opt/hello.sh"], "x-unique" = "value"))]
     pub path: Option<String>,
-    /// Where the data comes from.
+    /// URL that the contents come from, unless `data` holds them: `http(s)`, `deckhand+http(s)` or `promenade+http(s)`.
+    #[schemars(extend("pattern" = pattern::LOCATION, "examples" = ["https://example.com/script.sh"]))]
     pub location: Option<String>,
-    /// The data.
+    /// The contents as a text; for packages a map of package to version, where nothing means any version.
     pub data: Option<AssetData>,
-    /// What is done to the location.
+    /// What is done to `location` before it is fetched, in order.
     pub location_pipeline: Option<Vec<PipelineSegment>>,
-    /// What is done to the data.
+    /// What is done to the contents, in order. Example: `[base64_decode, utf8_decode, template]`.
     pub data_pipeline: Option<Vec<PipelineSegment>>,
-    /// Mode in octal digits.
+    /// Mode of the file in octal digits. Example: `'644'`.
+    #[schemars(extend("type" = ["string", "integer", "null"], "minimum" = 0, "maximum" = 7777, "pattern" = pattern::MODE, "examples" = ["644", "755"]))]
     pub permissions: Option<String>,
     /// Whether a unit is enabled.
     pub enabled: Option<bool>,
@@ -50,6 +57,30 @@ pub enum AssetData {
     Text(String),
     /// Packages with versions; no version means any.
     Packages(Vec<(String, Option<String>)>),
+}
+
+impl JsonSchema for AssetData {
+    fn schema_name() -> Cow<'static, str> {
+        "AssetData".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A text; for packages a map of package to version, where nothing means any version.",
+            "anyOf": [
+                { "type": "string" },
+                {
+                    "type": "object",
+                    "additionalProperties": {
+                        "description": "Version as apt shows it, without an operator; nothing means any.",
+                        "type": ["string", "number", "boolean", "null"],
+                        "pattern": pattern::PACKAGE_VERSION,
+                        "examples": ["4.2-2ubuntu2"]
+                    }
+                }
+            ]
+        })
+    }
 }
 
 impl<'de> Deserialize<'de> for AssetData {

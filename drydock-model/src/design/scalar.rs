@@ -1,8 +1,10 @@
 //! The small shapes that design documents are written in: scalars, ordered maps, lists that may be one comma-separated text.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// A scalar whose type the reader of it decides.
@@ -23,6 +25,20 @@ impl Scalar {
             Scalar::Bool(false) => "false",
             Scalar::Text(text) => text,
         }
+    }
+}
+
+impl JsonSchema for Scalar {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Scalar".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number", "boolean"] })
     }
 }
 
@@ -96,6 +112,26 @@ impl<T> Ordered<T> {
     }
 }
 
+impl<T: JsonSchema> JsonSchema for Ordered<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Ordered_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "additionalProperties": Option::<T>::json_schema(generator),
+            "patternProperties": {
+                "^!": { "description": "Removes what is inherited under this name; the value does not matter." }
+            }
+        })
+    }
+}
+
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct OrderedVisitor<T>(PhantomData<T>);
@@ -130,6 +166,24 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
 /// A list that may also be written as one text with commas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommaList(pub Vec<String>);
+
+impl JsonSchema for CommaList {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "CommaList".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": ["string", "array"],
+            "items": { "type": "string" },
+            "x-text": "list"
+        })
+    }
+}
 
 impl<'de> Deserialize<'de> for CommaList {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

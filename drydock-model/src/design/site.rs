@@ -1,33 +1,40 @@
 //! Region and Rack as written.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::scalar::{Ordered, Scalar};
+use super::schema::pattern;
 
-/// A Region.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+/// The site as a whole: who may log in, and where packages come from. A site has one.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RegionPart {
-    /// How tags are derived from hardware.
+    /// How tags are derived from what is found in a machine.
     pub tag_definitions: Option<Vec<TagDefinition>>,
-    /// Public SSH keys for the deployed machines.
+    /// Public SSH keys that may log in to the deployed machines, each as it stands in an `authorized_keys` file.
+    #[schemars(extend("format" = "ssh-public-key", "x-unique" = "list"))]
     pub authorized_keys: Option<Vec<String>>,
-    /// Package repositories.
+    /// Package repositories by name. `remove_unlisted: true` among them removes those of the provisioner that are not listed.
     pub repositories: Option<Repositories>,
 }
 
-/// How a tag is derived from hardware.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+/// How a tag is derived from what is found in a machine.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TagDefinition {
-    /// The tag.
+    /// The tag that a machine gets when the definition fits it.
+    #[schemars(required, length(min = 1), extend("x-required" = true, "x-unique" = "sibling", "examples" = ["gpu"]))]
     pub tag: Option<String>,
-    /// The language of the definition; `lshw_xpath` is the only one.
+    /// The language of the definition: `lshw_xpath`, an XPath expression on the XML of lshw.
+    #[schemars(required, extend("x-required" = true, "enum" = ["lshw_xpath"]))]
     pub definition_type: Option<String>,
-    /// The definition.
+    /// The definition. Example: `//node[@id="display"]`.
+    #[schemars(required, length(min = 1), extend("x-required" = true, "examples" = ["//node[@id=\"display\"]"]))]
     pub definition: Option<String>,
 }
 
@@ -38,6 +45,26 @@ pub struct Repositories {
     pub remove_unlisted: Option<bool>,
     /// Repositories in order.
     pub repositories: Vec<(String, RepositoryPart)>,
+}
+
+impl JsonSchema for Repositories {
+    fn schema_name() -> Cow<'static, str> {
+        "Repositories".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Package repositories by name.",
+            "type": "object",
+            "properties": {
+                "remove_unlisted": {
+                    "description": "Whether the provisioner's repositories that are not listed here are removed. Default: `false`.",
+                    "type": ["boolean", "null"]
+                }
+            },
+            "additionalProperties": Option::<RepositoryPart>::json_schema(generator)
+        })
+    }
 }
 
 impl<'de> Deserialize<'de> for Repositories {
@@ -69,47 +96,57 @@ impl<'de> Deserialize<'de> for Repositories {
 }
 
 /// A package repository.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct RepositoryPart {
-    /// `apt`.
+    /// Kind of repository: `apt`, the only one that there is.
+    #[schemars(extend("enum" = ["apt"]))]
     pub repo_type: Option<String>,
-    /// Base URL.
+    /// Base URL. Example: `http://archive.ubuntu.com/ubuntu`.
+    #[schemars(required, extend("x-required" = true, "pattern" = pattern::REPOSITORY_URL, "examples" = ["http://archive.ubuntu.com/ubuntu"]))]
     pub url: Option<String>,
-    /// Distributions (suites).
+    /// Distributions (suites). Example: `[noble]`.
+    #[schemars(extend("x-unique" = "list"))]
     pub distributions: Option<Vec<String>>,
-    /// Sub-repositories (pockets).
+    /// Sub-repositories (pockets) that are used. Example: `[security, updates]`.
+    #[schemars(extend("x-unique" = "list"))]
     pub subrepos: Option<Vec<String>>,
-    /// Components.
+    /// Components that are used. Example: `[main, universe]`.
+    #[schemars(extend("x-unique" = "list"))]
     pub components: Option<Vec<String>>,
-    /// ASCII-armoured public key.
+    /// Public key that the repository is signed with, in ASCII armour.
+    #[schemars(extend("format" = "pgp-public-key"))]
     pub gpgkey: Option<String>,
-    /// Architectures.
+    /// Architectures. Example: `[amd64]`.
+    #[schemars(extend("x-unique" = "list"))]
     pub arches: Option<Vec<String>>,
-    /// Further options.
+    /// Further options of your own.
     pub options: Option<Ordered<Scalar>>,
 }
 
-/// A Rack.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+/// A rack: where machines stand.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct RackPart {
     /// Top-of-rack switches by name.
     pub tor_switches: Option<Ordered<SwitchPart>>,
-    /// Free-form location.
+    /// Where the rack stands, in keys and values of your own; filters (`rack_labels`) look here, too.
     pub location: Option<Ordered<Scalar>>,
-    /// Networks wholly inside this rack.
+    /// Names of the Networks that are wholly inside this rack.
+    #[schemars(extend("x-refers-to" = "Network", "x-unique" = "list"))]
     pub local_networks: Option<Vec<String>>,
-    /// Free-form labels.
+    /// Labels of your own, for filters (`rack_labels`).
     pub labels: Option<Ordered<Scalar>>,
 }
 
 /// A top-of-rack switch.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SwitchPart {
-    /// Management address.
+    /// Address by which the switch is managed.
+    #[schemars(extend("pattern" = pattern::ADDRESS, "format" = "ip-address", "examples" = ["10.9.0.2"]))]
     pub mgmt_ip: Option<String>,
-    /// URI of its controller.
+    /// URI of its controller. Example: `polo+https://api.sdn.example.com/switchmgmt?switch=switch01name`.
+    #[schemars(extend("pattern" = pattern::URI, "examples" = ["polo+https://api.sdn.example.com/switchmgmt?switch=switch01name"]))]
     pub sdn_api_uri: Option<String>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::filter::NodeFilter;
@@ -20,7 +21,7 @@ pub struct BootAction {
 }
 
 /// Something a boot action puts on the machine.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Asset {
     /// What it is.
     pub kind: AssetKind,
@@ -43,7 +44,7 @@ pub struct Asset {
 }
 
 /// Kinds of assets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AssetKind {
     /// A file.
@@ -55,7 +56,7 @@ pub enum AssetKind {
 }
 
 /// Steps of an asset's pipeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PipelineSegment {
     /// Base64 to bytes.

@@ -24,7 +24,7 @@ impl Position {
     /// [`Document::origins`](crate::design::Document::origins), from 1.
     #[must_use]
     pub fn in_text(self, origin: u16) -> Self {
-        Position(u64::from(origin) << (2 * BITS) | self.0 & (1 << (2 * BITS)) - 1)
+        Position(u64::from(origin) << (2 * BITS) | self.0 & ((1 << (2 * BITS)) - 1))
     }
 
     /// Line, from 1.
@@ -46,7 +46,7 @@ impl Position {
     }
 
     fn number(self, shift: u32) -> u32 {
-        u32::try_from(self.0 >> shift & MAX).unwrap_or(u32::MAX)
+        u32::try_from((self.0 >> shift) & MAX).unwrap_or(u32::MAX)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A workbench: a store, engines that can be killed, and a driver that does as it is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -43,6 +43,8 @@ pub enum Manner {
     Willing,
     /// Hangs before the call takes effect.
     HangsBefore,
+    /// Takes until it is released.
+    Held,
     /// Hangs after the call has taken effect: the reply is lost.
     HangsAfter,
     /// Answers "busy" so many times first.
@@ -63,6 +65,7 @@ pub struct World {
     manner: Mutex<BTreeMap<String, Manner>>,
     /// Rung when somebody hangs.
     hangs: Notify,
+    released: Notify,
     sleep: Mutex<Option<(Arc<JumpingClock>, Duration)>>,
 }
 
@@ -76,6 +79,11 @@ impl World {
         tokio::time::timeout(PATIENCE, self.hangs.notified())
             .await
             .expect("a call that hangs");
+    }
+
+    /// Lets the call that is held go on.
+    pub fn release(&self) {
+        self.released.notify_one();
     }
 
     pub fn set(&self, node: &str, manner: Manner) {
@@ -159,6 +167,11 @@ impl Driver for TestDriver {
         };
         match self.0.manner(&name) {
             Manner::HangsBefore => hang().await,
+            Manner::Held => {
+                self.0.hangs.notify_one();
+                self.0.released.notified().await;
+                wipe();
+            }
             Manner::HangsAfter => {
                 wipe();
                 hang().await;
@@ -188,6 +201,10 @@ impl NodeProvisioner for TestDriver {
 
     async fn health(&self) -> Result<(), DriverError> {
         Ok(())
+    }
+
+    async fn images(&self) -> Result<BTreeMap<String, BTreeSet<String>>, DriverError> {
+        Ok(BTreeMap::new())
     }
 }
 
@@ -391,6 +408,7 @@ impl Bench {
             node_filter: None,
             priority: 0,
             dry_run: false,
+            strategy: None,
             retry: 0,
             created_by: "test".into(),
             context_marker: None,

@@ -4,5 +4,7 @@
 mod bench;
 mod crash;
 mod pure;
+mod simulated;
 mod steps;
 mod verdicts;
+mod waves;

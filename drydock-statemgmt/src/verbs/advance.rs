@@ -9,12 +9,14 @@ use chrono::{DateTime, Utc};
 use drydock_model::id::{ClaimToken, TaskId};
 use drydock_model::step::Step;
 use drydock_model::store::{Advance, StepEnd, StoreError};
+use drydock_model::strategy::Strategy;
 use drydock_model::task::Message;
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{Backend, Conn, rows, stamp};
-use crate::column::{after, to_json};
+use super::events::{self, Event};
+use super::{Backend, Conn, rows, stamp, waves};
+use crate::column::{after, from_json, to_json};
 use crate::fault::Fault;
 
 /// A step under the current token, its task's row and its own locked.
@@ -24,6 +26,10 @@ struct Held {
     terminate: bool,
     /// Something arrived for it since it was claimed.
     poked: bool,
+    /// How its task goes through its nodes.
+    strategy: Option<Strategy>,
+    /// For what it was last said to wait.
+    told: Option<String>,
 }
 
 async fn hold(conn: &mut Conn, step: TaskId, token: ClaimToken) -> Result<Held, Fault> {
@@ -34,13 +40,14 @@ async fn hold(conn: &mut Conn, step: TaskId, token: ClaimToken) -> Result<Held, 
             .fetch_optional(&mut *conn)
             .await?;
     let task = task.ok_or(StoreError::StaleClaim)?;
-    let terminate = sqlx::query_scalar(concat!(
-        "SELECT terminate FROM tasks WHERE id = $1",
+    let of_task = sqlx::query(concat!(
+        "SELECT terminate, strategy FROM tasks WHERE id = $1",
         for_update!()
     ))
     .bind(task)
     .fetch_one(&mut *conn)
     .await?;
+    let strategy: Option<String> = of_task.try_get("strategy")?;
     let row = sqlx::query(concat!(
         "SELECT * FROM steps WHERE id = $1 AND token = $2 AND status = 'running'",
         for_update!()
@@ -52,8 +59,12 @@ async fn hold(conn: &mut Conn, step: TaskId, token: ClaimToken) -> Result<Held, 
     .ok_or(StoreError::StaleClaim)?;
     Ok(Held {
         step: rows::step(&row)?,
-        terminate,
+        terminate: of_task.try_get("terminate")?,
         poked: row.try_get("poked")?,
+        strategy: strategy
+            .map(|text| from_json("tasks.strategy", &text))
+            .transpose()?,
+        told: row.try_get("told")?,
     })
 }
 
@@ -66,25 +77,41 @@ pub(super) async fn finish(
     let mut tx = backend.write().await?;
     let held = hold(&mut tx, step, token).await?;
     let now = backend.now(&mut tx).await?;
+    let Held {
+        step: held,
+        strategy,
+        ..
+    } = held;
     let Step {
         task,
         stage,
         pipeline,
         ordinal,
+        attempt,
         ..
-    } = held.step;
+    } = held;
+    let status = if end.success { "done" } else { "failed" };
+    let messages = with_messages(&held.messages, &end.messages)?;
     sqlx::query(
         "UPDATE steps SET status = $2, messages = $3, facts = $4, ended = $5, updated = $5,
              holder = NULL, token = NULL
          WHERE id = $1",
     )
     .bind(step.0)
-    .bind(if end.success { "done" } else { "failed" })
-    .bind(with_messages(held.step.messages, &end.messages)?)
+    .bind(status)
+    .bind(messages)
     .bind(to_json(&end.facts)?)
     .bind(stamp(now))
     .execute(&mut *tx)
     .await?;
+    let before = held.messages.len();
+    let event = Event {
+        step: Some((step.0, attempt)),
+        status,
+        said: before..before + end.messages.len(),
+        ..Event::default()
+    };
+    events::tell(&mut tx, task.0, now, event).await?;
     let mut ready = if end.success {
         ready_next(&mut tx, pipeline.0, ordinal, now).await?
     } else {
@@ -92,11 +119,17 @@ pub(super) async fn finish(
         0
     };
     // In a task that is being terminated nothing is pending any more, so none of this finds a row.
+    if let Some(strategy) = strategy.as_ref().filter(|_| ready == 0) {
+        if !end.success {
+            waves::stop_if_due(&mut tx, strategy, &held, now).await?;
+        }
+        ready = waves::make_way(&mut tx, strategy, task.0, stage, now).await?;
+    }
     if ready == 0 && !is_open(&mut tx, task.0, Some(stage)).await? {
         if site_failed(&mut tx, task.0, stage).await? {
             skip_stages_after(&mut tx, task.0, stage, now).await?;
         } else {
-            ready = open_stage_after(&mut tx, task.0, stage, now).await?;
+            ready = open_stage_after(&mut tx, task.0, stage, strategy.as_ref(), now).await?;
         }
     }
     let task_ended = ready == 0 && close_if_over(&mut tx, task.0, now).await?;
@@ -119,7 +152,11 @@ pub(super) async fn wait(
     let mut tx = backend.write().await?;
     let held = hold(&mut tx, step, token).await?;
     let now = backend.now(&mut tx).await?;
-    let messages = with_messages(held.step.messages, messages)?;
+    let before = held.step.messages.len();
+    let said = before..before + messages.len();
+    let messages = with_messages(&held.step.messages, messages)?;
+    let task = held.step.task.0;
+    let of_step = Some((step.0, held.step.attempt));
     if held.terminate && !is_half_changed(&mut tx, step).await? {
         sqlx::query(
             "UPDATE steps SET status = 'terminated', messages = $2, ended = $3, updated = $3,
@@ -132,19 +169,37 @@ pub(super) async fn wait(
         .bind(failures)
         .execute(&mut *tx)
         .await?;
-        close_if_over(&mut tx, held.step.task.0, now).await?;
+        let event = Event {
+            step: of_step,
+            status: "terminated",
+            said,
+            ..Event::default()
+        };
+        events::tell(&mut tx, task, now, event).await?;
+        close_if_over(&mut tx, task, now).await?;
     } else {
+        let told = to_json(reason)?;
+        // A step that polls says the same for an hour; once is enough.
+        if !said.is_empty() || held.told.as_ref() != Some(&told) {
+            let event = Event {
+                step: of_step,
+                status: "waiting",
+                waiting_for: Some(reason),
+                said,
+            };
+            events::tell(&mut tx, task, now, event).await?;
+        }
         let due = if held.poked { now } else { after(now, delay) };
         sqlx::query(
             "UPDATE steps SET status = 'waiting', messages = $2, not_before = $3,
-                 waiting_for = $4, failures = $5, updated = $6, poked = FALSE, holder = NULL,
+                 waiting_for = $4, told = $4, failures = $5, updated = $6, poked = FALSE, holder = NULL,
                  token = NULL
              WHERE id = $1",
         )
         .bind(step.0)
         .bind(messages)
         .bind(stamp(due))
-        .bind(to_json(reason)?)
+        .bind(told)
         .bind(failures)
         .bind(stamp(now))
         .execute(&mut *tx)
@@ -174,25 +229,44 @@ pub(super) async fn close_if_over(
     if is_open(conn, task, None).await? {
         return Ok(false);
     }
-    sqlx::query(
+    let status: String = sqlx::query_scalar(
         "UPDATE tasks SET updated = $2,
              status = CASE WHEN terminate THEN 'terminated' ELSE 'complete' END
-         WHERE id = $1",
+         WHERE id = $1 RETURNING status",
     )
     .bind(task)
     .bind(stamp(now))
-    .execute(conn)
+    .fetch_one(&mut *conn)
     .await?;
+    let event = Event {
+        status: &status,
+        ..Event::default()
+    };
+    events::tell(conn, task, now, event).await?;
     Ok(true)
 }
 
-/// The first steps of the next stage that has any become ready.
+/// The first steps of the next stage that has any become ready, of as many as the strategy lets begin.
 pub(super) async fn open_stage_after(
     conn: &mut Conn,
     task: Uuid,
     stage: i32,
+    strategy: Option<&Strategy>,
     now: DateTime<Utc>,
 ) -> Result<u64, Fault> {
+    if let Some(limit) = strategy.and_then(|strategy| strategy.max_in_flight) {
+        let next: Option<i32> = sqlx::query_scalar(
+            "SELECT MIN(stage) FROM steps WHERE task = $1 AND stage > $2 AND status = 'pending'",
+        )
+        .bind(task)
+        .bind(stage)
+        .fetch_one(&mut *conn)
+        .await?;
+        return match next {
+            Some(next) => waves::begin(conn, task, next, limit, now).await,
+            None => Ok(0),
+        };
+    }
     let opened = sqlx::query(
         "UPDATE steps SET status = 'ready', updated = $3
          WHERE task = $1 AND ordinal = 0 AND status = 'pending' AND stage =
@@ -293,7 +367,6 @@ async fn skip_stages_after(
 }
 
 /// Messages said before, then these.
-fn with_messages(mut said: Vec<Message>, more: &[Message]) -> Result<String, Fault> {
-    said.extend_from_slice(more);
-    to_json(&said)
+fn with_messages(said: &[Message], more: &[Message]) -> Result<String, Fault> {
+    to_json(&[said, more].concat())
 }

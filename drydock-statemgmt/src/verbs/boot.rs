@@ -9,6 +9,7 @@ use drydock_model::task::Message;
 use sqlx::{QueryBuilder, Row as _};
 use uuid::Uuid;
 
+use super::events::{self, Event};
 use super::{Backend, Conn, Db, Row, during, stamp};
 use crate::column::{from_json, from_word, to_json};
 use crate::fault::{Fault, duplicate};
@@ -222,15 +223,15 @@ async fn tell(
     node: &str,
     messages: &[Message],
 ) -> Result<(), Fault> {
-    let said: String = sqlx::query_scalar(concat!(
-        "SELECT messages FROM tasks WHERE id = $1",
+    let of_task = sqlx::query(concat!(
+        "SELECT status, messages FROM tasks WHERE id = $1",
         for_update!()
     ))
     .bind(task)
     .fetch_one(&mut *conn)
     .await?;
     let step = sqlx::query(concat!(
-        "SELECT id, messages FROM steps
+        "SELECT id, status, attempt, messages FROM steps
          WHERE task = $1 AND node = $2 AND action = 'bootaction_report'
          ORDER BY stage, ordinal LIMIT 1",
         for_update!()
@@ -243,12 +244,35 @@ async fn tell(
     match step {
         Some(row) => {
             let said: Vec<Message> = from_json("steps.messages", row.try_get("messages")?)?;
-            let all = to_json(&reported::keep(said, messages))?;
+            let before = said.len();
+            let all = reported::keep(said, messages);
+            let status: String = row.try_get("status")?;
+            if all.len() > before {
+                let event = Event {
+                    step: Some((row.try_get("id")?, row.try_get("attempt")?)),
+                    status: &status,
+                    said: before..all.len(),
+                    ..Event::default()
+                };
+                events::tell(conn, task, now, event).await?;
+            }
+            let all = to_json(&all)?;
             tell_step(conn, row.try_get("id")?, all, now).await
         }
         None => {
-            let said: Vec<Message> = from_json("tasks.messages", &said)?;
-            let all = to_json(&reported::keep(said, messages))?;
+            let said: Vec<Message> = from_json("tasks.messages", of_task.try_get("messages")?)?;
+            let before = said.len();
+            let all = reported::keep(said, messages);
+            let status: String = of_task.try_get("status")?;
+            if all.len() > before {
+                let event = Event {
+                    status: &status,
+                    said: before..all.len(),
+                    ..Event::default()
+                };
+                events::tell(conn, task, now, event).await?;
+            }
+            let all = to_json(&all)?;
             sqlx::query("UPDATE tasks SET messages = $2, updated = $3 WHERE id = $1")
                 .bind(task)
                 .bind(all)

@@ -17,24 +17,41 @@ use super::{Backend, Conn, Row, advance, during, id_list, leadership, release, r
 use crate::column::from_json;
 use crate::fault::Fault;
 
-/// Whether step `s` may run on its node: nothing runs there, and no other task has begun there and not ended. A task
-/// that waits for its deployment keeps its node; whoever wants it for another has to terminate that task first. A first
+/// Whether step `s` may run on its node: nothing runs there, and no other task has begun there and not ended. The site is such a place,
+/// too, but for the steps of one task. A task that waits for its deployment keeps its node; whoever wants it for another has to terminate that task first. A first
 /// step that was claimed and given back has begun: what it did to the machine may be half done. The list of states is
 /// that of the index `steps_busy`.
-macro_rules! node_is_free {
+macro_rules! place_is_free {
     () => {
         "NOT EXISTS (
              SELECT 1 FROM steps r
              WHERE r.node = s.node AND r.status IN ('ready', 'running', 'waiting')
                  AND (r.status = 'running' OR (r.task <> s.task AND (r.status = 'waiting'
-                     OR (r.status = 'ready' AND (r.ordinal > 0 OR r.attempt > 0))))))"
+                     OR (r.status = 'ready' AND (r.ordinal > 0 OR r.attempt > 0))))))
+         AND (s.node IS NOT NULL OR NOT EXISTS (
+             SELECT 1 FROM steps r
+             WHERE r.node IS NULL AND r.status IN ('ready', 'running', 'waiting')
+                 AND r.task <> s.task
+                 AND (r.status <> 'ready' OR r.ordinal > 0 OR r.attempt > 0)))"
+    };
+}
+
+/// Whether step `s` is the beginning on its node.
+macro_rules! is_beginning {
+    () => {
+        "(s.node IS NOT NULL AND s.ordinal = 0 AND s.attempt = 0)"
     };
 }
 
 #[async_trait]
 impl StepStore for Backend {
-    async fn claim_steps(&self, instance: InstanceId, limit: i64) -> StoreResult<Vec<ClaimedStep>> {
-        during("claiming steps", claim(self, instance, limit)).await
+    async fn claim_steps_within(
+        &self,
+        instance: InstanceId,
+        limit: i64,
+        nodes: Option<u32>,
+    ) -> StoreResult<Vec<ClaimedStep>> {
+        during("claiming steps", claim(self, instance, limit, nodes)).await
     }
 
     async fn wait_step(
@@ -77,8 +94,8 @@ impl StepStore for Backend {
         during("taking back the steps of silent instances", work).await
     }
 
-    async fn next_due(&self) -> StoreResult<Option<Duration>> {
-        during("reading when the next step is due", next_due(self)).await
+    async fn next_due_within(&self, nodes: Option<u32>) -> StoreResult<Option<Duration>> {
+        during("reading when the next step is due", next_due(self, nodes)).await
     }
 }
 
@@ -86,11 +103,16 @@ async fn claim(
     backend: &Backend,
     instance: InstanceId,
     limit: i64,
+    nodes: Option<u32>,
 ) -> Result<Vec<ClaimedStep>, Fault> {
     let mut tx = backend.write().await?;
     backend.claim_turn(&mut tx).await?;
+    let room = match nodes {
+        Some(nodes) => Some(room(&mut tx, nodes).await?),
+        None => None,
+    };
     let now = backend.now(&mut tx).await?;
-    let rows = take(&mut tx, instance, limit, now).await?;
+    let rows = take(&mut tx, instance, limit, room, now).await?;
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -121,55 +143,110 @@ async fn claim(
     Ok(in_order(claims))
 }
 
-/// Sets the best claimable steps running: at ($1), at most ($2), for ($3). Of the steps that wait for one
-/// node only the first is taken, and none while another runs there; the index `steps_one_per_node` stands
-/// behind that.
-pub(super) const TAKE: &str = concat!(
-    "WITH candidates AS (
-             SELECT s.id, s.node, t.priority, t.created,
-                 ROW_NUMBER() OVER (
-                     PARTITION BY s.node
-                     ORDER BY t.priority DESC, t.created, s.task, s.stage, s.pipeline_ordinal
-                 ) AS place
-             FROM steps s JOIN tasks t ON t.id = s.task
+/// On how many nodes more something may begin, when it may be under way on so many. Asked in a claim's turn: until it ends,
+/// nobody else begins.
+async fn room(conn: &mut Conn, nodes: u32) -> Result<i64, Fault> {
+    let begun: i64 = sqlx::query_scalar(concat!(
+        "SELECT COUNT(*) FROM steps s
+         WHERE s.node IS NOT NULL AND s.status IN ('ready', 'running', 'waiting')
+             AND NOT (s.status = 'ready' AND ",
+        is_beginning!(),
+        ")"
+    ))
+    .fetch_one(conn)
+    .await?;
+    Ok(i64::from(nodes) - begun)
+}
+
+/// The beginning of [`TAKE`]: the claimable steps with their place on their node.
+macro_rules! candidates {
+    () => {
+        "WITH candidates AS (
+             SELECT s.id, s.node, s.task, t.priority, t.created,
+                 ROW_NUMBER() OVER best_there AS place,
+                 FIRST_VALUE(s.task) OVER best_there AS foremost"
+    };
+}
+/// Where the candidates come from, and which of them are taken.
+macro_rules! picked {
+    () => {
+        concat!(
+            " FROM steps s JOIN tasks t ON t.id = s.task
              WHERE s.status IN ('ready', 'waiting')
                  AND (s.not_before IS NULL OR s.not_before <= $1)
                  AND t.status IN ('running', 'terminating')
                  AND ",
-    node_is_free!(),
-    "
+            place_is_free!(),
+            " WINDOW best_there AS (
+                 PARTITION BY s.node
+                 ORDER BY t.priority DESC, t.created, s.task, s.stage, s.pipeline_ordinal
+             )
          ),
          picked AS MATERIALIZED (
              SELECT s.id AS picked_id
              FROM steps s JOIN candidates c ON c.id = s.id
-             WHERE (c.node IS NULL OR c.place = 1) AND s.status IN ('ready', 'waiting')
-             ORDER BY c.priority DESC, c.created, s.task, s.stage, s.pipeline_ordinal
+             WHERE (c.place = 1 OR (c.node IS NULL AND c.task = c.foremost))
+                 AND s.status IN ('ready', 'waiting')"
+        )
+    };
+}
+/// The end: they are set running.
+macro_rules! set_running {
+    () => {
+        concat!(
+            " ORDER BY c.priority DESC, c.created, s.task, s.stage, s.pipeline_ordinal
              LIMIT $2",
-    skip_locked!(),
-    ")
+            skip_locked!(),
+            ")
          UPDATE steps SET status = 'running', holder = $3, token = ",
-    fresh_token!(),
-    ", attempt = attempt + 1, poked = FALSE, not_before = NULL, waiting_for = NULL,
+            fresh_token!(),
+            ", attempt = attempt + 1, poked = FALSE, not_before = NULL, waiting_for = NULL,
              started = COALESCE(started, $1), updated = $1,
              deadline = COALESCE(deadline, ",
-    plus_seconds!("$1", "timeout_s"),
-    ")
+            plus_seconds!("$1", "timeout_s"),
+            ")
          FROM picked WHERE steps.id = picked.picked_id
          RETURNING *"
+        )
+    };
+}
+
+/// Sets the best claimable steps running: at ($1), at most ($2), for ($3). Of the steps that wait for one
+/// node only the first is taken, and none while another runs there; the index `steps_one_per_node` stands
+/// behind that. Of the tasks that wait for the site, the first.
+pub(super) const TAKE: &str = concat!(candidates!(), picked!(), set_running!());
+
+/// As [`TAKE`], but with beginnings on so many nodes ($4) at most.
+const TAKE_WITHIN: &str = concat!(
+    candidates!(),
+    ", ROW_NUMBER() OVER (
+         PARTITION BY ",
+    is_beginning!(),
+    " ORDER BY t.priority DESC, t.created, s.task, s.stage, s.pipeline_ordinal
+     ) AS turn, ",
+    is_beginning!(),
+    " AS begins",
+    picked!(),
+    " AND (NOT c.begins OR c.turn <= $4)",
+    set_running!()
 );
 
 async fn take(
     conn: &mut Conn,
     instance: InstanceId,
     limit: i64,
+    room: Option<i64>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Row>, Fault> {
-    Ok(sqlx::query(TAKE)
+    let query = sqlx::query(room.map_or(TAKE, |_| TAKE_WITHIN))
         .bind(stamp(now))
         .bind(limit.max(0))
-        .bind(instance.0)
-        .fetch_all(conn)
-        .await?)
+        .bind(instance.0);
+    let query = match room {
+        Some(room) => query.bind(room),
+        None => query,
+    };
+    Ok(query.fetch_all(conn).await?)
 }
 
 /// RETURNING has no order of its own.
@@ -229,17 +306,24 @@ fn earlier(facts: &PipelineFacts, step: &Step) -> Map<String, Value> {
     before.flat_map(|(_, facts)| facts.clone()).collect()
 }
 
-/// A step whose node is busy does not count: the end of what runs there is a wake-up call of its own,
-/// and until then looking again would be idle.
-async fn next_due(backend: &Backend) -> Result<Option<Duration>, Fault> {
+/// A step whose node is busy does not count, nor does a beginning for which there is no room: the end of what is under way is a
+/// wake-up call of its own, and until then looking again would be idle.
+async fn next_due(backend: &Backend, nodes: Option<u32>) -> Result<Option<Duration>, Fault> {
     let mut tx = backend.read().await?;
+    let may_begin = match nodes {
+        Some(nodes) => room(&mut tx, nodes).await? > 0,
+        None => true,
+    };
     let now = backend.now(&mut tx).await?;
     let due: Option<DateTime<Utc>> = sqlx::query_scalar(concat!(
         "SELECT MIN(COALESCE(s.not_before, $1)) FROM steps s JOIN tasks t ON t.id = s.task
-         WHERE s.status IN ('ready', 'waiting') AND t.status IN ('running', 'terminating') AND ",
-        node_is_free!()
+         WHERE s.status IN ('ready', 'waiting') AND t.status IN ('running', 'terminating') AND ($2 OR NOT ",
+        is_beginning!(),
+        ") AND ",
+        place_is_free!()
     ))
     .bind(stamp(now))
+    .bind(may_begin)
     .fetch_one(&mut *tx)
     .await?;
     tx.commit().await?;

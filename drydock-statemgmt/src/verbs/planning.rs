@@ -1,15 +1,18 @@
 //! What only the leader does to a queued task: give it a plan, or end it.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use drydock_model::id::{Digest, TaskId};
 use drydock_model::step::{StepPlanned, TaskPlan};
 use drydock_model::store::{Leadership, StoreError};
+use drydock_model::strategy::Strategy;
 use drydock_model::task::{Message, ResultStatus};
 use sqlx::{QueryBuilder, Row as _};
 use uuid::Uuid;
 
+use super::events::{self, Event};
 use super::{Backend, Conn, Db, advance, leadership, stamp};
 use crate::column::{from_json, to_json};
 use crate::fault::{Fault, duplicate};
@@ -40,7 +43,7 @@ pub(super) async fn plan(
     let steps = flatten(task, plan)?;
     let mut tx = backend.write().await?;
     leadership::reign(&mut tx, leader).await?;
-    let messages = queued_messages(&mut tx, task, messages).await?;
+    let queued = queued(&mut tx, task, messages).await?;
     let now = backend.now(&mut tx).await?;
     sqlx::query(
         "UPDATE tasks SET status = 'running', digest = $2, messages = $3, updated = $4
@@ -48,14 +51,15 @@ pub(super) async fn plan(
     )
     .bind(task.0)
     .bind(&digest.0)
-    .bind(messages)
+    .bind(&queued.messages)
     .bind(stamp(now))
     .execute(&mut *tx)
     .await?;
     for chunk in steps.chunks(CHUNK) {
         insert(&mut tx, task, chunk, now).await?;
     }
-    advance::open_stage_after(&mut tx, task.0, -1, now).await?;
+    advance::open_stage_after(&mut tx, task.0, -1, queued.strategy.as_ref(), now).await?;
+    queued.tell(&mut tx, task, "running", now).await?;
     advance::close_if_over(&mut tx, task.0, now).await?;
     backend.commit_and_wake(tx).await
 }
@@ -70,7 +74,7 @@ pub(super) async fn end(
 ) -> Result<(), Fault> {
     let mut tx = backend.write().await?;
     leadership::reign(&mut tx, leader).await?;
-    let messages = queued_messages(&mut tx, task, messages).await?;
+    let queued = queued(&mut tx, task, messages).await?;
     let now = backend.now(&mut tx).await?;
     sqlx::query(
         "UPDATE tasks SET status = 'complete', verdict = $2, digest = $3, messages = $4,
@@ -80,17 +84,44 @@ pub(super) async fn end(
     .bind(task.0)
     .bind(verdict.as_str())
     .bind(digest.map(|digest| digest.0.as_str()))
-    .bind(messages)
+    .bind(&queued.messages)
     .bind(stamp(now))
     .execute(&mut *tx)
     .await?;
+    queued.tell(&mut tx, task, "complete", now).await?;
     backend.commit_and_wake(tx).await
 }
 
-/// Locks a task that must still be queued; its messages with these after them.
-async fn queued_messages(conn: &mut Conn, task: TaskId, more: &[Message]) -> Result<String, Fault> {
+/// A task that is queued and locked.
+struct Queued {
+    /// What was said before and what is said now, as JSON.
+    messages: String,
+    /// Which of them are said now.
+    said: Range<usize>,
+    strategy: Option<Strategy>,
+}
+
+impl Queued {
+    async fn tell(
+        &self,
+        conn: &mut Conn,
+        task: TaskId,
+        status: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Fault> {
+        let event = Event {
+            status,
+            said: self.said.clone(),
+            ..Event::default()
+        };
+        events::tell(conn, task.0, now, event).await
+    }
+}
+
+/// Locks a task that must still be queued, and has it say something more.
+async fn queued(conn: &mut Conn, task: TaskId, more: &[Message]) -> Result<Queued, Fault> {
     let row = sqlx::query(concat!(
-        "SELECT status, messages FROM tasks WHERE id = $1",
+        "SELECT status, messages, strategy FROM tasks WHERE id = $1",
         for_update!()
     ))
     .bind(task.0)
@@ -105,8 +136,16 @@ async fn queued_messages(conn: &mut Conn, task: TaskId, more: &[Message]) -> Res
         .into());
     }
     let mut messages: Vec<Message> = from_json("tasks.messages", row.try_get("messages")?)?;
+    let before = messages.len();
     messages.extend_from_slice(more);
-    to_json(&messages)
+    let strategy: Option<String> = row.try_get("strategy")?;
+    Ok(Queued {
+        messages: to_json(&messages)?,
+        said: before..messages.len(),
+        strategy: strategy
+            .map(|text| from_json("tasks.strategy", &text))
+            .transpose()?,
+    })
 }
 
 /// The plan as rows. A pipeline without steps would be a node without a result, which must not be.

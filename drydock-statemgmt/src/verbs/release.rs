@@ -9,6 +9,7 @@ use drydock_model::store::{Leadership, StoreError};
 use sqlx::Row as _;
 use uuid::Uuid;
 
+use super::events::{self, Event};
 use super::{Backend, Conn, Row, advance, id_list, leadership, stamp};
 use crate::column::before;
 use crate::fault::Fault;
@@ -151,14 +152,29 @@ async fn ready(
          WHERE token ",
         in_ids!("$1"),
         "AND task ",
-        in_ids!("$2")
+        in_ids!("$2"),
+        "RETURNING id, task, attempt, status"
     ))
     .bind(id_list(tokens.iter().copied()))
     .bind(id_list(tasks.iter().copied()))
     .bind(stamp(now))
-    .execute(conn)
+    .fetch_all(&mut *conn)
     .await?;
-    Ok(released.rows_affected())
+    tell(conn, &released, now).await
+}
+
+/// Tells what became of steps; how many there were.
+async fn tell(conn: &mut Conn, released: &[Row], now: DateTime<Utc>) -> Result<u64, Fault> {
+    for row in released {
+        let status: String = row.try_get("status")?;
+        let event = Event {
+            step: Some((row.try_get("id")?, row.try_get("attempt")?)),
+            status: &status,
+            ..Event::default()
+        };
+        events::tell(conn, row.try_get("task")?, now, event).await?;
+    }
+    Ok(released.len() as u64)
 }
 
 /// As [`ready`], but where the task was asked to stop.
@@ -179,12 +195,13 @@ async fn terminated(
          WHERE token ",
         in_ids!("$1"),
         "AND task ",
-        in_ids!("$2")
+        in_ids!("$2"),
+        "RETURNING id, task, attempt, status"
     ))
     .bind(id_list(tokens.iter().copied()))
     .bind(id_list(tasks.iter().copied()))
     .bind(stamp(now))
-    .execute(conn)
+    .fetch_all(&mut *conn)
     .await?;
-    Ok(released.rows_affected())
+    tell(conn, &released, now).await
 }

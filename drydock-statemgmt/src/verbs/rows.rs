@@ -14,6 +14,7 @@ use crate::fault::Fault;
 /// A row of `tasks`.
 pub(super) fn task(row: &Row) -> Result<Task, Fault> {
     let node_filter: Option<String> = row.try_get("node_filter")?;
+    let strategy: Option<String> = row.try_get("strategy")?;
     let verdict: Option<String> = row.try_get("verdict")?;
     Ok(Task {
         id: TaskId(row.try_get("id")?),
@@ -24,6 +25,9 @@ pub(super) fn task(row: &Row) -> Result<Task, Fault> {
             .transpose()?,
         priority: row.try_get("priority")?,
         dry_run: row.try_get("dry_run")?,
+        strategy: strategy
+            .map(|text| from_json("tasks.strategy", &text))
+            .transpose()?,
         created_by: row.try_get("created_by")?,
         context_marker: row.try_get("context_marker")?,
         created: row.try_get("created")?,
@@ -38,6 +42,15 @@ pub(super) fn task(row: &Row) -> Result<Task, Fault> {
             .map(|word| from_word("tasks.verdict", &word))
             .transpose()?,
         messages: from_json("tasks.messages", row.try_get("messages")?)?,
+    })
+}
+
+/// A row of `steps` with the column `blocked_by`.
+pub(super) fn step_of_tree(row: &Row) -> Result<Step, Fault> {
+    let blocked_by: Option<Uuid> = row.try_get("blocked_by")?;
+    Ok(Step {
+        blocked_by: blocked_by.map(TaskId),
+        ..step(row)?
     })
 }
 
@@ -63,6 +76,7 @@ pub(super) fn step(row: &Row) -> Result<Step, Fault> {
         waiting_for: waiting_for
             .map(|text| from_json("steps.waiting_for", &text))
             .transpose()?,
+        blocked_by: None,
         holder: row.try_get::<Option<Uuid>, _>("holder")?.map(InstanceId),
         started: row.try_get("started")?,
         updated: row.try_get::<DateTime<Utc>, _>("updated")?,

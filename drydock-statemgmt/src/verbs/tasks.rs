@@ -10,9 +10,28 @@ use drydock_model::task::{Message, NewTask, ResultStatus, Task};
 use sqlx::{QueryBuilder, Row as _};
 use uuid::Uuid;
 
+use super::events::{self, Event};
 use super::{Backend, Db, advance, during, id_list, planning, purge, rows, stamp};
 use crate::column::to_json;
 use crate::fault::{Fault, duplicate};
+
+/// The columns of `steps s` with the task that keeps a ready step from beginning: one that has begun on its node, or on the site, and not ended
+/// there. See `place_is_free!`.
+macro_rules! with_what_blocks {
+    () => {
+        "s.*, CASE
+             WHEN s.status <> 'ready' THEN NULL
+             WHEN s.node IS NULL THEN
+                 (SELECT r.task FROM steps r WHERE r.node IS NULL AND r.task <> s.task
+                      AND r.status IN ('ready', 'running', 'waiting')
+                      AND (r.status <> 'ready' OR r.ordinal > 0 OR r.attempt > 0) LIMIT 1)
+             ELSE
+                 (SELECT r.task FROM steps r WHERE r.node = s.node AND r.task <> s.task
+                      AND r.status IN ('ready', 'running', 'waiting')
+                      AND (r.status <> 'ready' OR r.ordinal > 0 OR r.attempt > 0) LIMIT 1)
+         END AS blocked_by"
+    };
+}
 
 #[async_trait]
 impl TaskStore for Backend {
@@ -84,8 +103,8 @@ async fn create(backend: &Backend, task: &NewTask) -> Result<Task, Fault> {
     let now = backend.now(&mut tx).await?;
     let inserted = sqlx::query(
         "INSERT INTO tasks (id, action, design_ref, node_filter, priority, dry_run, created_by,
-             context_marker, idempotency_key, created, updated, status, retry)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 'queued', $11)
+             context_marker, idempotency_key, created, updated, status, retry, strategy)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 'queued', $11, $12)
          ON CONFLICT (idempotency_key) DO NOTHING",
     )
     .bind(task.id.0)
@@ -99,6 +118,7 @@ async fn create(backend: &Backend, task: &NewTask) -> Result<Task, Fault> {
     .bind(&task.idempotency_key)
     .bind(stamp(now))
     .bind(task.retry)
+    .bind(task.strategy.as_ref().map(to_json).transpose()?)
     .execute(&mut *tx)
     .await;
     let inserted = duplicate(inserted, || format!("there is a task {} already", task.id))?;
@@ -108,6 +128,11 @@ async fn create(backend: &Backend, task: &NewTask) -> Result<Task, Fault> {
             .fetch_one(&mut *tx)
             .await?;
         let created = rows::task(&row)?;
+        let event = Event {
+            status: "queued",
+            ..Event::default()
+        };
+        events::tell(&mut tx, task.id.0, now, event).await?;
         backend.commit_and_wake(tx).await?;
         return Ok(created);
     }
@@ -131,13 +156,18 @@ async fn tree(backend: &Backend, id: TaskId) -> Result<TaskTree, Fault> {
     .await?
     .ok_or(StoreError::NotFound)?;
     let task = rows::task(&row)?;
-    let rows = sqlx::query(
-        "SELECT * FROM steps WHERE task = $1 ORDER BY stage, pipeline_ordinal, ordinal",
-    )
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        with_what_blocks!(),
+        " FROM steps s WHERE s.task = $1 ORDER BY s.stage, s.pipeline_ordinal, s.ordinal"
+    ))
     .bind(task.id.0)
     .fetch_all(&mut *tx)
     .await?;
-    let steps = rows.iter().map(rows::step).collect::<Result<_, _>>()?;
+    let steps = rows
+        .iter()
+        .map(rows::step_of_tree)
+        .collect::<Result<_, _>>()?;
     tx.commit().await?;
     Ok(TaskTree { task, steps })
 }
@@ -190,9 +220,11 @@ async fn trees(backend: &Backend, query: &TaskQuery) -> Result<Vec<TaskTree>, Fa
     let rows = sql.build().fetch_all(&mut *tx).await?;
     let tasks: Vec<Task> = rows.iter().map(rows::task).collect::<Result<_, _>>()?;
     let rows = sqlx::query(concat!(
-        "SELECT * FROM steps WHERE task ",
+        "SELECT ",
+        with_what_blocks!(),
+        " FROM steps s WHERE s.task ",
         in_ids!("$1"),
-        "ORDER BY task, stage, pipeline_ordinal, ordinal"
+        "ORDER BY s.task, s.stage, s.pipeline_ordinal, s.ordinal"
     ))
     .bind(id_list(tasks.iter().map(|task| task.id.0)))
     .fetch_all(&mut *tx)
@@ -200,7 +232,7 @@ async fn trees(backend: &Backend, query: &TaskQuery) -> Result<Vec<TaskTree>, Fa
     tx.commit().await?;
     let mut steps: HashMap<TaskId, Vec<Step>> = HashMap::new();
     for row in &rows {
-        let step = rows::step(row)?;
+        let step = rows::step_of_tree(row)?;
         steps.entry(step.task).or_default().push(step);
     }
     let tree = |task: Task| TaskTree {
@@ -246,6 +278,11 @@ async fn terminate(backend: &Backend, task: TaskId, by: &str) -> Result<Task, Fa
     .bind(stamp(now))
     .execute(&mut *tx)
     .await?;
+    let event = Event {
+        status: "terminating",
+        ..Event::default()
+    };
+    events::tell(&mut tx, task.0, now, event).await?;
     advance::close_if_over(&mut tx, task.0, now).await?;
     let row = sqlx::query("SELECT * FROM tasks WHERE id = $1")
         .bind::<Uuid>(task.0)

@@ -157,12 +157,8 @@ pub async fn one_step_at_a_time_on_a_node(place: Place) {
         .filter_map(|claim| Some((claim.step.node.as_deref()?, claim.step.task)))
         .collect();
     assert_eq!(on_nodes, [("a", first), ("b", second)]);
-    assert_eq!(
-        claims.len(),
-        4,
-        "the sites of two tasks do not exclude each other"
-    );
-    // The step that waits for node a is no reason to look again.
+    assert_eq!(claims.len(), 3, "the site is one task's at a time");
+    // The steps that wait for node a and for the site are no reason to look again.
     assert_eq!(store.next_due().await.unwrap(), None);
     assert_eq!(store.claim_steps(instance(), 10).await.unwrap(), []);
     store

@@ -183,6 +183,7 @@ pub fn new_task(priority: i32) -> NewTask {
         node_filter: None,
         priority,
         dry_run: false,
+        strategy: None,
         retry: 0,
         created_by: "tester".to_owned(),
         context_marker: None,

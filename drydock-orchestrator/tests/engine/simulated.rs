@@ -1,0 +1,7 @@
+//! A simulated site in simulated time: an hour passes as soon as nobody has anything to do before it is over.
+
+pub mod clock;
+mod hour;
+mod law;
+pub mod site;
+pub mod watched;
