@@ -4,6 +4,7 @@
 //! boot device, on - never the chassis command `cycle`, which many BMCs refuse when the machine is off.
 
 mod actor;
+mod pace;
 mod plan;
 
 use std::collections::HashMap;
@@ -360,6 +361,17 @@ fn failed(tried: &str, target: String, failure: &Failure) -> DriverError {
             ),
             "correct oob.account or oob.credential; BMCs lock accounts that fail too often",
         ),
+        Failure::LeftAlone(rest) => {
+            let mut result = DriverError::new(
+                ErrorClass::Transient,
+                tried,
+                target,
+                "it did not answer several times in a row, so it is left alone for a while",
+                "check that the BMC is up and reachable",
+            );
+            result.retry_after = Some(*rest);
+            result
+        }
         Failure::Bmc(error) => {
             let class = if error.is_auth() {
                 ErrorClass::Auth

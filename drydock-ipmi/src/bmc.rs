@@ -9,6 +9,7 @@ mod commands;
 mod counters;
 mod faults;
 mod handshake;
+mod inventory;
 mod serve;
 mod slots;
 
@@ -21,6 +22,7 @@ use secrecy::SecretString;
 pub use chassis::Chassis;
 pub use counters::{Counters, CountersSnapshot};
 pub use faults::Faults;
+pub use inventory::Inventory;
 pub use serve::{serve, serve_with};
 
 use crate::command::CommandId;
@@ -72,6 +74,12 @@ pub struct Quirks {
     pub counter_offers_suite: bool,
     /// Open session is answered with privilege level 0.
     pub privilege_zero: bool,
+    /// A request that was seen before is answered with "duplicated request" (0xCF) instead of being dropped.
+    pub tells_duplicates: bool,
+    /// The most bytes that are given at once of a FRU inventory or a sensor data record; 64 where nothing is said.
+    pub largest_read: Option<u8>,
+    /// Every so many reads of the sensor data repository its reservation is cancelled, as when sensors come and go.
+    pub cancels_reservation_every: Option<u32>,
 }
 
 /// How a BMC is set up.
@@ -121,6 +129,16 @@ pub struct Bmc {
     flag_clearing: u8,
     /// Boot parameter 4, data 2.
     acknowledge: u8,
+    /// The reservation in force, of event log and sensor data repository.
+    reservation: u16,
+    /// How many records were read, in whole or in part.
+    sdr_reads: u32,
+    /// How many commands came in while the fault "busy" was on.
+    commands: u64,
+    /// Fault: which commands are put off.
+    busy_every: Option<u32>,
+    /// Fault: all slots are taken by others.
+    slots_taken: bool,
 }
 
 /// A request inside a session, with what decides about it.
@@ -143,6 +161,11 @@ impl Bmc {
             set_in_progress: 0,
             flag_clearing: 0,
             acknowledge: 0,
+            reservation: 0,
+            sdr_reads: 0,
+            commands: 0,
+            busy_every: None,
+            slots_taken: false,
         }
     }
 
@@ -177,6 +200,14 @@ impl Bmc {
         self.counters.set_sessions(self.slots.len());
     }
 
+    /// Ends all sessions and forgets all reservations, as a restart does.
+    pub(crate) fn restart(&mut self) {
+        self.slots.clear();
+        self.reservation = 0;
+        self.counters.add_crash();
+        self.counters.set_sessions(0);
+    }
+
     /// The few commands that need no session (IPMI v2.0 table G-1, privilege "none").
     fn outside_session(&mut self, message: &[u8]) -> Option<Vec<u8>> {
         let request = Request::decode(message)?;
@@ -196,9 +227,15 @@ impl Bmc {
         packet: &envelope::Protected<'_>,
     ) -> Option<Vec<u8>> {
         let session = packet.session_id;
-        let again = self.config.quirks.runs_repeated_packets;
+        let quirks = self.config.quirks;
+        let again = quirks.runs_repeated_packets || quirks.tells_duplicates;
         let message = self.slots.active(session)?.open(packet, now, again)?;
         let request = Request::decode(&message)?;
+        if quirks.tells_duplicates && self.slots.active(session)?.is_repeated(&message) {
+            let answer = respond(&request, Err(CompletionCode::DUPLICATE));
+            let iv = self.nonces.block();
+            return Some(self.slots.active(session)?.seal(iv, &answer));
+        }
         self.chassis
             .observed(request.netfn, request.cmd, request.data);
         let incoming = Incoming { request, session };

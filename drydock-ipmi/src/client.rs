@@ -1,15 +1,20 @@
 //! The tokio client: logs in, hands out a [`Session`].
 
+mod inventory;
 mod link;
+mod sensors;
 mod session;
+mod traffic;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use tracing::debug;
 
 pub use session::Session;
+pub use traffic::{Traffic, TrafficSnapshot};
 
 use crate::client::link::{Dialogue, Link};
 use crate::command::CommandId;
@@ -45,10 +50,15 @@ pub struct Target {
     pub timeout: Duration,
     /// How often a request is sent again before the call fails.
     pub retries: u32,
+    /// Shortest time between two requests of the session, those of the login included, for BMCs that do not stand more;
+    /// requests that are sent again do not wait for it. At most an hour.
+    pub gap: Duration,
+    /// Where the datagrams are counted.
+    pub traffic: Arc<Traffic>,
 }
 
 impl Target {
-    /// A target with the usual settings: administrator, suites 17 then 3, no K_g, three tries of one second.
+    /// A target with the usual settings: administrator, suites 17 then 3, no K_g, three tries of one second, no gap.
     pub fn new(addr: SocketAddr, username: impl Into<String>, password: SecretString) -> Self {
         Self {
             addr,
@@ -59,6 +69,8 @@ impl Target {
             suites: CipherSuite::ALL.to_vec(),
             timeout: Duration::from_secs(1),
             retries: 2,
+            gap: Duration::ZERO,
+            traffic: Arc::default(),
         }
     }
 
@@ -76,6 +88,8 @@ impl Target {
             "the time-out is zero: configure how long a try waits"
         } else if self.timeout > LONGEST_TIMEOUT {
             "the time-out of one try is longer than an hour"
+        } else if self.gap > LONGEST_TIMEOUT {
+            "the gap between two requests is longer than an hour"
         } else {
             return Ok(());
         };
@@ -97,14 +111,15 @@ impl Client {
     ///
     /// [`Error::Auth`] after exactly one attempt where the BMC refuses the credentials; [`Error::NoCommonSuite`],
     /// [`Error::SessionSlotsUsedUp`], [`Error::Timeout`], [`Error::Unreachable`] and the rest as they say. The
-    /// call takes at most `timeout` times `retries + 1` for each message of the handshake.
+    /// call takes at most `timeout` times `retries + 1`, and `gap`, for each message of the handshake. Where it fails or is
+    /// given up half-way, the BMC is told, so that it frees the slot.
     pub async fn connect(target: Target) -> Result<Session, Error> {
         target.check()?;
         let mut nonces = os_nonces(target.addr)?;
-        let link = Link::open(target.addr, target.timeout, target.retries).await?;
-        probe(&link, &target, &mut nonces).await?;
+        let mut link = Link::open(&target).await?;
+        probe(&mut link, &target, &mut nonces).await?;
         for suite in &target.suites {
-            if let Some(session) = log_in(&link, &target, *suite).await? {
+            if let Some(session) = log_in(&mut link, &target, *suite).await? {
                 let session = Session::new(link, session, *suite, target.username);
                 return session.raise_privilege(target.privilege).await;
             }
@@ -160,7 +175,7 @@ impl Dialogue for Probe {
 }
 
 /// Fails early and plainly where the BMC says that it has no RMCP+. A BMC that refuses the question may still have it.
-async fn probe(link: &Link, target: &Target, nonces: &mut NonceSource) -> Result<(), Error> {
+async fn probe(link: &mut Link, target: &Target, nonces: &mut NonceSource) -> Result<(), Error> {
     let [rq_seq, ..] = nonces.block();
     let rq_seq = rq_seq & 0x3f;
     let id = CommandId::CHANNEL_AUTH_CAPABILITIES;
@@ -197,9 +212,23 @@ impl Dialogue for Login {
     }
 }
 
+/// A handshake under way. Dropped before its end - given up, failed, cancelled - it tells the BMC.
+struct Handshake<'a> {
+    link: &'a mut Link,
+    login: Login,
+}
+
+impl Drop for Handshake<'_> {
+    fn drop(&mut self) {
+        for datagram in self.login.parting() {
+            self.link.send_once(&datagram);
+        }
+    }
+}
+
 /// One handshake; `None` where the BMC refused the suite.
 async fn log_in(
-    link: &Link,
+    link: &mut Link,
     target: &Target,
     suite: CipherSuite,
 ) -> Result<Option<crate::session::active::ActiveSession>, Error> {
@@ -209,18 +238,15 @@ async fn log_in(
         kg: target.kg.clone(),
         privilege: target.privilege,
     };
-    let mut login = Login::new(credentials, suite, os_nonces(target.addr)?);
+    let login = Login::new(credentials, suite, os_nonces(target.addr)?);
+    let mut handshake = Handshake { link, login };
     loop {
+        let Handshake { link, login } = &mut handshake;
         let attempted = format!("login with suite {suite}: {}", login.step_name());
-        match link.exchange(&attempted, &mut login).await? {
+        match link.exchange(&attempted, login).await? {
             Progress::Done(session) => return Ok(Some(*session)),
             Progress::Failed(LoginFailure::SuiteRefused) => return Ok(None),
-            Progress::Failed(failure) => {
-                if failure == LoginFailure::WrongPassword {
-                    link.send_once(&login.farewell());
-                }
-                return Err(login_error(target, attempted, failure));
-            }
+            Progress::Failed(failure) => return Err(login_error(target, attempted, failure)),
             Progress::Next | Progress::Ignored => {}
         }
     }

@@ -26,6 +26,16 @@ impl CompletionCode {
     pub const TIMEOUT: Self = Self(0xc3);
     /// The request has too few or too many bytes.
     pub const INVALID_LENGTH: Self = Self(0xc7);
+    /// The reservation that the request names is no longer valid (sections 31.4 and 33.11).
+    pub const RESERVATION_CANCELLED: Self = Self(0xc5);
+    /// A field of the request is longer than the command allows.
+    pub const TOO_LONG: Self = Self(0xc8);
+    /// That many bytes cannot be returned at once.
+    pub const CANNOT_RETURN: Self = Self(0xca);
+    /// The sensor, the data or the record does not exist.
+    pub const NOT_PRESENT: Self = Self(0xcb);
+    /// The BMC saw the request before and does not answer it again.
+    pub const DUPLICATE: Self = Self(0xcf);
     /// A value of the request is outside its range.
     pub const OUT_OF_RANGE: Self = Self(0xc9);
     /// A field of the request is not valid.
@@ -41,9 +51,9 @@ impl CompletionCode {
     }
 
     /// Whether the same command may succeed a little later: node busy, time-out in the BMC, duplicated request,
-    /// firmware update or initialization in progress.
+    /// repository or firmware update or initialization in progress.
     pub const fn is_busy(self) -> bool {
-        matches!(self.0, 0xc0 | 0xc3 | 0xcf | 0xd1 | 0xd2)
+        matches!(self.0, 0xc0 | 0xc3 | 0xcf..=0xd2)
     }
 
     /// Whether the BMC does not have the command at all: unknown, unknown on this unit, disabled.

@@ -3,7 +3,8 @@
 //! # Purpose
 //!
 //! - [`Client::connect`] opens a [`Session`] over UDP with cipher suite 17 or 3; its methods read and control the
-//!   chassis and the boot device. One command is under way at a time, by construction.
+//!   chassis and the boot device, and read what the machine says of itself: FRU inventory, event log, sensors, network
+//!   settings. One command is under way at a time, by construction.
 //! - [`bmc`] is the other side: a BMC for simulators, which standard tools such as `ipmitool` take for a real one.
 //!
 //! # How it is built
@@ -19,8 +20,8 @@
 //!
 //! # Non-goals
 //!
-//! IPMI v1.5 sessions, suites without authentication or encryption, serial over LAN, sensors and event logs, bridging to
-//! other controllers, ASF presence ping. Retrying whole operations, pacing and comparing what was read back with what was
+//! IPMI v1.5 sessions, suites without authentication or encryption, serial over LAN, bridging to other controllers, writing
+//! to event log, inventory or sensors, ASF presence ping. Retrying whole operations, pacing and comparing what was read back with what was
 //! asked for belong to the driver that uses this crate.
 //!
 //! Section numbers in this crate are those of "IPMI Intelligent Platform Management Interface Specification Second
@@ -32,15 +33,24 @@ mod command;
 mod completion;
 mod crypto;
 mod error;
+pub mod fuzz;
 mod privilege;
 mod session;
 mod suite;
 mod wire;
 
-pub use client::{Client, Session, Target};
+pub use client::{Client, Session, Target, Traffic, TrafficSnapshot};
 pub use command::boot::{BootDevice, BootMode, BootOptions, Persistence};
 pub use command::chassis::{ChassisStatus, Control, RestorePolicy};
+pub use command::conversion::{Conversion, RawFormat, Unit};
 pub use command::device::DeviceId;
+pub use command::fru::{FruArea, FruBoard, FruChassis, FruInventory, FruProduct};
+pub use command::lan::{AddressSource, LanConfiguration, OwnSession, SessionInfo};
+pub use command::sdr::{FruLocator, SdrBody, SdrRecord, SensorRecord, Sharing};
+pub use command::sel::{SelEntry, SelEvent, SelInfo, SelRecord};
+pub use command::sensor::{Sensor, SensorReading};
+pub use command::states::{Condition, SensorType};
+pub use command::thresholds::Thresholds;
 pub use completion::CompletionCode;
 pub use error::{AuthRefusal, Error};
 pub use privilege::Privilege;

@@ -1,119 +1,24 @@
 //! The client against a BMC written by others: `ipmi_sim` of the Debian package `openipmi`.
 #![allow(clippy::unwrap_used)]
 
+#[path = "rig/inventory.rs"]
+mod sample;
+#[path = "rig/simulator.rs"]
+mod simulator;
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
 use drydock_ipmi::{
-    BootDevice, BootMode, CipherSuite, Client, Control, Error, Persistence, Target,
+    BootDevice, BootMode, CipherSuite, Client, Control, Error, Persistence, SdrBody, SdrRecord,
+    SelEntry, SelEvent, SelRecord, Target,
 };
+use simulator::{SLOTS, Simulator};
 use tokio::net::UdpSocket;
-use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
-
-/// What the simulated machine does: power and boot device are files.
-const CHASSIS: &str = r#"#!/bin/sh
-cd "$(dirname "$0")" || exit 1
-op=$1
-shift
-case $op in
-get) for key in "$@"; do echo "$key:$(cat "$key")"; done ;;
-set) while [ $# -gt 1 ]; do echo "$2" >"$1"; echo "$1 $2" >>log; shift 2; done ;;
-esac
-"#;
-
-const COMMANDS: &str =
-    "mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02\nmc_enable 0x20\n";
-
-/// A running ipmi_sim in a folder of its own.
-struct Simulator {
-    addr: SocketAddr,
-    folder: tempfile::TempDir,
-    _child: Child,
-}
-
-impl Simulator {
-    /// `None` where ipmi_sim is not installed; in continuous integration that is a failure.
-    async fn start() -> Option<Simulator> {
-        // ipmi_sim cannot take port 0: a free one is found for it.
-        let addr = UdpSocket::bind("127.0.0.1:0")
-            .await
-            .unwrap()
-            .local_addr()
-            .unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let file = |name: &str| folder.path().join(name);
-        let write = |name: &str, text: &str| {
-            std::fs::write(file(name), text).unwrap();
-            file(name)
-        };
-        write("power", "0");
-        write("boot", "none");
-        write("log", "");
-        let script = write("chassis", CHASSIS);
-        make_executable(&script);
-        std::fs::create_dir(file("state")).unwrap();
-        let configuration = write(
-            "lan.conf",
-            &format!(
-                "name \"bmc\"\nset_working_mc 0x20\nstartlan 1\naddr {} {}\npriv_limit admin\n\
-                 guid a123456789abcdefa123456789abcdef\nendlan\nchassis_control \"{}\"\n\
-                 user 2 true \"admin\" \"secret\" admin 10 none md2 md5 straight\n",
-                addr.ip(),
-                addr.port(),
-                script.display()
-            ),
-        );
-        let child = Command::new("ipmi_sim")
-            .arg("-n")
-            .arg("-c")
-            .arg(configuration)
-            .arg("-f")
-            .arg(write("bmc.emu", COMMANDS))
-            .arg("-s")
-            .arg(file("state"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn();
-        let Ok(child) = child else {
-            let required = std::env::var("CI").is_ok_and(|value| value == "true");
-            assert!(
-                !required,
-                "ipmi_sim is not installed: install the Debian package `openipmi`"
-            );
-            eprintln!("skipped: ipmi_sim is not installed");
-            return None;
-        };
-        Some(Simulator {
-            addr,
-            folder,
-            _child: child,
-        })
-    }
-
-    fn target(&self) -> Target {
-        let mut target = Target::new(self.addr, "admin", "secret".into());
-        // It takes a moment to open its port.
-        target.timeout = Duration::from_millis(500);
-        target.retries = 9;
-        target
-    }
-
-    /// What was done to the machine, in order.
-    fn log(&self) -> Vec<String> {
-        let text = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
-        text.lines().map(str::to_owned).collect()
-    }
-}
-
-fn make_executable(script: &PathBuf) {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(script, std::fs::Permissions::from_mode(0o755)).unwrap();
-}
 
 /// Stands between a client and a BMC and loses every n-th answer.
 async fn losing_answers(bmc: SocketAddr, every: usize) -> (SocketAddr, JoinHandle<()>) {
@@ -185,19 +90,169 @@ async fn wrong_credentials() {
     Client::connect(simulator.target()).await.unwrap();
 }
 
-/// It has 63 slots, and the account may have 10 sessions.
+/// Opens as many sessions as it has slots, and closes them again.
+async fn all_slots_are_free(simulator: &Simulator) {
+    let mut sessions = Vec::new();
+    for number in 1..=SLOTS {
+        match Client::connect(simulator.target()).await {
+            Ok(session) => sessions.push(session),
+            Err(error) => panic!("session {number} of {SLOTS} at a time: {error}"),
+        }
+    }
+    let error = Client::connect(simulator.target()).await.unwrap_err();
+    assert!(
+        matches!(error, Error::SessionSlotsUsedUp { .. }),
+        "more than all slots: {error}"
+    );
+    for session in sessions {
+        session.close().await.unwrap();
+    }
+}
+
+/// Closed or dropped, with the command under way ended or not.
 #[tokio::test]
-async fn a_hundred_sessions() {
+async fn two_hundred_sessions_leave_all_slots_free() {
     let Some(simulator) = Simulator::start().await else {
         return;
     };
-    for round in 0..100 {
+    for round in 0..200 {
         let mut session = Client::connect(simulator.target()).await.unwrap();
         session.chassis_status().await.unwrap();
         if round % 2 == 0 {
             session.close().await.unwrap();
         }
     }
+    all_slots_are_free(&simulator).await;
+}
+
+/// Where the process that is killed finds the address of its BMC.
+const TO_BE_KILLED: &str = "DRYDOCK_IPMI_TEST_BMC";
+
+/// No test: the process that [`after_a_kill_the_next_run_gets_in`] kills. It logs in, says so, and holds the session.
+#[tokio::test]
+#[ignore = "started by another test"]
+async fn holds_a_session_until_it_is_killed() {
+    let Ok(addr) = std::env::var(TO_BE_KILLED) else {
+        return;
+    };
+    let mut target = Target::new(addr.parse().unwrap(), "admin", "secret".into());
+    target.timeout = Duration::from_millis(500);
+    let mut session = Client::connect(target).await.unwrap();
+    println!("logged in");
+    loop {
+        session.chassis_status().await.unwrap();
+    }
+}
+
+/// A process that is killed closes nothing. What it held comes back when the BMC notices; the next one gets in meanwhile.
+#[tokio::test]
+async fn after_a_kill_the_next_run_gets_in() {
+    let Some(simulator) = Simulator::start().await else {
+        return;
+    };
+    Client::connect(simulator.target()).await.unwrap();
+    for _ in 0..5 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--nocapture", "--exact"])
+            .arg("holds_a_session_until_it_is_killed")
+            .env(TO_BE_KILLED, simulator.addr.to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(
+            lines
+                .map_while(Result::ok)
+                .any(|line| line.contains("logged in")),
+            "the process did not log in"
+        );
+        // On Unix this is SIGKILL.
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let mut session = Client::connect(simulator.target()).await.unwrap();
+        session.chassis_control(Control::On).await.unwrap();
+        assert!(session.chassis_status().await.unwrap().power_on);
+        session.close().await.unwrap();
+    }
+}
+
+/// What ipmi_sim is told in its own words, our client reads.
+#[tokio::test]
+async fn inventory_log_and_sensors() {
+    let hex = |bytes: &[u8]| {
+        bytes.iter().fold(String::new(), |mut line, byte| {
+            write!(line, " {byte:#04x}").unwrap();
+            line
+        })
+    };
+    let fru = sample::fru().encode();
+    let mut commands = format!(
+        "mc_add_fru_data 0x20 0 {:#x} data{}\n",
+        fru.len(),
+        hex(&fru)
+    );
+    for number in 1..=20 {
+        let record = sample::event(number).encode();
+        writeln!(commands, "sel_add 0x20 0x02{}", hex(&record[3..])).unwrap();
+    }
+    // It has one sensor for a record.
+    let alone = |record: &SdrRecord| match &record.body {
+        SdrBody::Sensor(sensor) => sensor.shared.count == 1,
+        _ => false,
+    };
+    let records: Vec<SdrRecord> = sample::records().into_iter().filter(alone).collect();
+    for record in &records {
+        writeln!(commands, "main_sdr_add 0x20{}", hex(&record.encode())).unwrap();
+    }
+    commands.push_str(
+        "sensor_add 0x20 0 0x30 0x01 0x01\nsensor_set_threshold 0x20 0 0x30 settable 011000 0 180 160 0 0 0\n\
+         sensor_set_value 0x20 0 0x30 85 0\n\
+         sensor_add 0x20 0 0x31 0x04 0x01\nsensor_set_threshold 0x20 0 0x31 settable 000010 0 0 0 0 5 0\n\
+         sensor_set_value 0x20 0 0x31 3 0\n",
+    );
+    let Some(simulator) = Simulator::with(&commands).await else {
+        return;
+    };
+    let mut session = Client::connect(simulator.target()).await.unwrap();
+    assert_eq!(session.fru(0).await.unwrap(), sample::fru());
+
+    assert_eq!(session.sel_info().await.unwrap().entries, 20);
+    let tail = session.sel_tail(3).await.unwrap();
+    // It puts its own time into the records.
+    let without_time = |entry: SelEntry| match entry.record {
+        SelRecord::Event(event) => SelEvent {
+            timestamp: 0,
+            ..event
+        },
+        other => panic!("{other:?}"),
+    };
+    let expected: Vec<SelEvent> = (18..=20)
+        .map(|id| without_time(sample::event(id)))
+        .collect();
+    let found: Vec<SelEvent> = tail.into_iter().map(without_time).collect();
+    assert_eq!(found, expected);
+
+    let found = session.sdr_records().await.unwrap();
+    let bodies = |records: &[SdrRecord]| -> Vec<SdrBody> {
+        records.iter().map(|record| record.body.clone()).collect()
+    };
+    assert_eq!(bodies(&found), bodies(&records));
+    let sensors: Vec<String> = session
+        .sensors(&found)
+        .await
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        sensors,
+        [
+            "CPU Temp: 42.5 °C, normal",
+            "Fan 1: 300 RPM, critical (below lower critical)"
+        ]
+    );
+    let error = session.sensor_reading(0x55).await.unwrap_err();
+    assert!(matches!(error, Error::CompletionCode { .. }), "{error}");
 }
 
 /// ipmi_sim carries out repeated packets again: a reset whose answer was lost must still happen once. Reads get their

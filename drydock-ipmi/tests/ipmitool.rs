@@ -3,6 +3,8 @@
 
 #[path = "rig/bench.rs"]
 mod bench;
+#[path = "rig/inventory.rs"]
+mod sample;
 
 use std::process::Output;
 
@@ -28,6 +30,7 @@ async fn have_ipmitool() -> bool {
 async fn ipmitool(bench: &Bench, suite: Option<u8>, password: &str, arguments: &str) -> Output {
     let mut command = Command::new("ipmitool");
     command
+        .env("TZ", "UTC")
         .args(["-I", "lanplus", "-N", "1", "-R", "2"])
         .args(["-H", &bench.addr.ip().to_string()])
         .args(["-p", &bench.addr.port().to_string()])
@@ -189,4 +192,87 @@ async fn a_bmc_key_is_wanted() {
     assert!(text.contains("is off"), "{text}");
     let output = ipmitool(&bench, Some(17), PASSWORD, "power status").await;
     assert!(!output.status.success());
+}
+
+/// Every line of `wanted` must be in what ipmitool printed.
+fn has(text: &str, wanted: &[&str]) {
+    // Runs of spaces differ with the version.
+    let squeezed: Vec<String> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    for line in wanted {
+        assert!(
+            squeezed.iter().any(|found| found.contains(line)),
+            "{line:?} is not in {text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn inventory_log_and_sensors() {
+    if !have_ipmitool().await {
+        return;
+    }
+    let bench = Bench::start("127.0.0.8", config(), Faults::default()).await;
+    bench.machine.describe(sample::inventory());
+    has(
+        &ok(&bench, Some(17), "fru").await,
+        &[
+            "Chassis Type : Rack Mount Chassis",
+            "Chassis Serial : C0042",
+            "Board Mfg Date : Tue Nov 14 22:13:00 2023",
+            "Board Mfg : Acme Boards",
+            "Board Extra : rev C",
+            "Product Manufacturer : Acme",
+            "Product Name : Server 9000",
+            "Product Part Number : S9K",
+            "Product Serial : S0042",
+            "Product Asset Tag : tag 7",
+            "FRU Device Description : Riser (ID 1)",
+        ],
+    );
+    let log = ok(&bench, Some(17), "sel list").await;
+    assert_eq!(log.lines().count(), 40, "{log}");
+    has(
+        &log,
+        &[
+            "22:13:59 UTC | Temperature #0x30 | Upper Critical going high | Asserted",
+            "22:14:00 UTC | Temperature #0x30 | Upper Critical going high | Deasserted",
+        ],
+    );
+    has(&ok(&bench, Some(17), "sel info").await, &["Entries : 40"]);
+    let sensors = [
+        "CPU Temp | 42.50 degrees C | ok",
+        "Fan 1 | 0 RPM | cr",
+        // It shows one of the sensors that share a record.
+        "PSU | 0x01 | ok",
+    ];
+    has(&ok(&bench, Some(17), "sdr").await, &sensors);
+    has(
+        &ok(&bench, Some(17), "sensor").await,
+        &[
+            "CPU Temp | 42.500 | degrees C | ok | na | na | na | 80.000 | 90.000 | na",
+            "Fan 1 | 0.000 | RPM | cr | na | 500.000 | na | na | na | na",
+        ],
+    );
+    has(
+        &ok(&bench, Some(17), "lan print").await,
+        &[
+            "IP Address Source : Static Address",
+            "IP Address : 127.0.0.9",
+            "Subnet Mask : 255.255.255.0",
+            "MAC Address : 02:00:00:ab:cd:ef",
+            "Default Gateway IP : 127.0.0.1",
+            "802.1q VLAN ID : 77",
+        ],
+    );
+    has(
+        &ok(&bench, Some(17), "session info active").await,
+        &["session handle : 1", "privilege level : ADMINISTRATOR"],
+    );
+    has(
+        &ok(&bench, Some(17), "mc info").await,
+        &["SEL Device", "FRU Inventory Device"],
+    );
 }

@@ -255,3 +255,29 @@ async fn longest_names_and_passwords_work() {
     let target = Target::new(bench.addr, name, password.into());
     Client::connect(target).await.unwrap();
 }
+
+/// A login that is given up at any moment leaves no slot taken.
+#[tokio::test]
+async fn a_login_that_is_given_up_frees_its_slot() {
+    let delay = Duration::from_millis(20);
+    let faults = Faults {
+        delay,
+        ..Faults::default()
+    };
+    let bench = Bench::start("127.0.0.1", config(), faults).await;
+    // Capabilities, open session, RAKP 1, RAKP 3, privilege level, 20 ms each: given up in the midst of each but the second.
+    // There the BMC's id of the session is under way still, and without it nobody can name the session to the BMC.
+    let mut in_the_midst = 0;
+    for step in [0, 2, 3, 4] {
+        let patience = delay * step + delay / 2;
+        let login = Client::connect(bench.target());
+        let given_up = tokio::time::timeout(patience, login).await;
+        assert!(given_up.is_err(), "the login was too fast");
+        in_the_midst += bench.seen().sessions;
+        bench
+            .until("the slot is freed", |seen| seen.sessions == 0)
+            .await;
+    }
+    assert!(in_the_midst > 0, "no login was given up half-way");
+    assert_eq!(bench.seen().reaped, 0);
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bench::{Bench, config};
 use drydock_ipmi::bmc::{Faults, Quirks};
-use drydock_ipmi::{BootDevice, BootMode, Client, Control, Error, Persistence, Session};
+use drydock_ipmi::{BootDevice, BootMode, Client, Control, Error, Persistence, Session, Target};
 
 /// Turns the power on and off and believes only what fits; gives the number of calls that failed.
 async fn switch(bench: &Bench, session: &mut Session, rounds: usize) -> usize {
@@ -180,6 +180,99 @@ async fn a_bmc_that_falls_silent_ends_in_a_timeout() {
     assert!(error.to_string().contains(&bench.addr.to_string()));
     bench.faults.send_modify(|faults| faults.silent = false);
     assert!(!session.chassis_status().await.unwrap().power_on);
+}
+
+/// Somebody sends datagrams without end: the clock counts all the same.
+#[tokio::test]
+async fn a_flood_does_not_keep_the_deadline_away() {
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut target = Target::new(socket.local_addr().unwrap(), "admin", "secret".into());
+    target.timeout = Duration::from_millis(50);
+    target.retries = 1;
+    let traffic = std::sync::Arc::clone(&target.traffic);
+    let socket = socket.into_std().unwrap();
+    socket.set_nonblocking(false).unwrap();
+    let flood = std::thread::spawn(move || {
+        let (_, console) = socket.recv_from(&mut [0; 1024]).unwrap();
+        let begin = std::time::Instant::now();
+        // Well formed, but no answer to anything.
+        let noise = [6, 0, 0xff, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        while begin.elapsed() < Duration::from_secs(5) && socket.send_to(&noise, console).is_ok() {}
+    });
+    let begin = tokio::time::Instant::now();
+    let error = Client::connect(target).await.unwrap_err();
+    let took = begin.elapsed();
+    assert!(matches!(error, Error::Timeout { sent: 2, .. }), "{error}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(traffic.snapshot().dropped > 100, "it was no flood");
+    // With the client's port closed the sender gets an error, or its five seconds end.
+    flood.join().unwrap();
+}
+
+/// Some BMCs answer a repeated packet with "duplicated request": that is no answer to the question.
+#[tokio::test]
+async fn duplicated_request_is_no_answer() {
+    let mut config = config();
+    config.quirks.tells_duplicates = true;
+    let bench = Bench::start("127.0.0.1", config, Faults::default()).await;
+    let mut target = bench.target();
+    target.timeout = Duration::from_millis(30);
+    let mut session = Client::connect(target).await.unwrap();
+    bench
+        .faults
+        .send_modify(|faults| faults.drop_every = Some(2));
+    for _ in 0..10 {
+        session.chassis_status().await.unwrap();
+    }
+    let mut lost = 0;
+    for _ in 0..6 {
+        let done = bench.machine.controls().len();
+        match session.chassis_control(Control::Off).await {
+            Ok(()) => {}
+            // Not "busy": it was carried out, and only the answer was lost.
+            Err(Error::Timeout { .. }) => lost += 1,
+            Err(error) => panic!("{error}"),
+        }
+        assert_eq!(bench.machine.controls().len(), done + 1);
+        // Brings the count of answers out of step.
+        session.device_id().await.unwrap();
+    }
+    assert!(lost > 0, "no answer to a control command was lost");
+}
+
+#[tokio::test]
+async fn retransmissions_are_counted() {
+    let faults = Faults {
+        drop_request_every: Some(2),
+        ..Faults::default()
+    };
+    let bench = Bench::start("127.0.0.1", config(), faults).await;
+    let mut target = bench.target();
+    target.timeout = Duration::from_millis(30);
+    let traffic = std::sync::Arc::clone(&target.traffic);
+    let session = Client::connect(target).await.unwrap();
+    // Capabilities, open session, RAKP 1, RAKP 3, privilege level: every second datagram was lost.
+    let seen = traffic.snapshot();
+    assert_eq!((seen.requests, seen.retransmissions), (5, 4));
+    drop(session);
+}
+
+#[tokio::test]
+async fn a_gap_is_kept_between_requests() {
+    let bench = Bench::plain().await;
+    let mut target = bench.target();
+    target.gap = Duration::from_millis(30);
+    let begin = tokio::time::Instant::now();
+    let mut session = Client::connect(target).await.unwrap();
+    assert!(begin.elapsed() >= Duration::from_millis(30 * 4));
+    session.set_gap(Duration::ZERO);
+    session.chassis_status().await.unwrap();
+    session.set_gap(Duration::from_millis(50));
+    let begin = tokio::time::Instant::now();
+    for _ in 0..4 {
+        session.chassis_status().await.unwrap();
+    }
+    assert!(begin.elapsed() >= Duration::from_millis(50 * 4));
 }
 
 #[tokio::test]

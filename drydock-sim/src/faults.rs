@@ -21,6 +21,8 @@ pub struct Faults {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MachineFaults {
+    /// What is wrong with its BMC and with the way to it.
+    pub bmc: BmcFaults,
     /// Its BMC answers nothing.
     pub bmc_silent: bool,
     /// Its BMC has another password than the shape says.
@@ -41,6 +43,55 @@ pub struct MachineFaults {
     pub never_calls_back: bool,
     /// Its boot actions are reported as failed.
     pub boot_action_fails: bool,
+}
+
+/// What is wrong with a BMC and with the network in front of it. Changes take effect with the next datagram, except that
+/// another `vendor` restarts the BMC.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BmcFaults {
+    /// Of a thousand datagrams, in each direction, how many are lost.
+    pub loss_per_mille: u16,
+    /// Of a thousand datagrams, in each direction, how many come twice.
+    pub duplicate_per_mille: u16,
+    /// Of a thousand answers, how many are held back so that later ones overtake them.
+    pub reorder_per_mille: u16,
+    /// Milliseconds that such answers are held back; 20 where it is 0.
+    pub reorder_ms: u64,
+    /// Milliseconds that every answer takes.
+    pub delay_ms: u64,
+    /// Every so many commands are put off as "node busy"; none never.
+    pub busy_every: Option<u32>,
+    /// All its session slots are taken by somebody else.
+    pub slots_taken: bool,
+    /// More requests than this within a second make it fall over, with the loss of all sessions; none never.
+    pub crashes_above: Option<u32>,
+    /// Milliseconds that it is away then; 5000 where it is 0.
+    pub crash_ms: u64,
+    /// Whose peculiarities it has.
+    pub vendor: Vendor,
+    /// A power supply has lost its input: a sensor is in alarm, and the event log tells of it.
+    pub sensor_alarm: bool,
+}
+
+/// Whose BMC it is like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Vendor {
+    /// As the specification has it.
+    #[default]
+    Plain,
+    /// As little as BMCs get away with: a short device id, no boot parameters 0 and 3, of the boot flags only the device is kept,
+    /// open session is answered with privilege level 0, at most 16 bytes of an inventory at a time.
+    Minimal,
+    /// OpenBMC: no boot parameter 3.
+    Openbmc,
+    /// Supermicro: the disk under UEFI has device selector 0x24.
+    Supermicro,
+    /// pyghmi's BMC: suite 3 only, other suites are answered with it instead of being refused; no power cycle.
+    Pyghmi,
+    /// ipmi_sim: suite 3 only, repeated packets are carried out again.
+    IpmiSim,
 }
 
 /// A misbehaviour of the MaaS region.
@@ -166,7 +217,16 @@ mod tests {
 
     #[test]
     fn a_misspelt_fault_is_refused() {
-        let wrong = serde_json::json!({"machines": {"n1": {"bmc_silnt": true}}});
-        assert!(serde_json::from_value::<Faults>(wrong).is_err());
+        for wrong in [
+            serde_json::json!({"bmc_silnt": true}),
+            serde_json::json!({"bmc": {"los": 1}}),
+            serde_json::json!({"bmc": {"vendor": "nobody"}}),
+        ] {
+            let faults = serde_json::json!({"machines": {"n1": wrong}});
+            assert!(serde_json::from_value::<Faults>(faults).is_err());
+        }
+        let right = serde_json::json!({"bmc": {"vendor": "openbmc", "loss_per_mille": 10}});
+        let read: MachineFaults = serde_json::from_value(right).unwrap();
+        assert_eq!(read.bmc.vendor, Vendor::Openbmc);
     }
 }

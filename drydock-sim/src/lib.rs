@@ -23,7 +23,7 @@ mod world;
 
 pub use call_log::{Call, CallLog, Entry, Origin};
 pub use error::SimError;
-pub use faults::{Faults, MaasFault, MachineFaults};
+pub use faults::{BmcFaults, Faults, MaasFault, MachineFaults, Vendor};
 pub use machine::core::Phase;
 pub use machine::{CallBackState, MachineState};
 pub use shape::{DiskShape, MachineShape, NicShape, SiteShape};

@@ -1,16 +1,18 @@
-//! One BMC: one session, one command in flight, a gap between commands, and a memory for refused credentials.
+//! One BMC: one session, one command in flight, a gap between commands, and a memory for refused credentials, for the cipher
+//! suite that worked and for how much the BMC stands.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use drydock_ipmi::{
-    BootDevice, BootMode, BootOptions, Client, Control, DeviceId, Error, Persistence, Session,
-    Target,
+    BootDevice, BootMode, BootOptions, CipherSuite, Client, Control, DeviceId, Error, Persistence,
+    Session, Target,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
 use super::IpmiSettings;
+use super::pace::{Breaker, Limits, Pace};
 
 /// Refused credentials are not tried again for this long, unless they change.
 const REFUSAL_HOLDS: Duration = Duration::from_secs(600);
@@ -72,6 +74,8 @@ pub(super) enum Failure {
         /// The user.
         user: String,
     },
+    /// It did not answer several times in a row and is left alone for so long: nothing was sent.
+    LeftAlone(Duration),
 }
 
 /// The actor.
@@ -86,7 +90,10 @@ struct State {
     refused: Option<(Account, Instant)>,
     /// When the last command ended.
     last: Option<Instant>,
-    gap: Duration,
+    pace: Pace,
+    breaker: Breaker,
+    /// The suite that worked last.
+    suite: Option<CipherSuite>,
 }
 
 impl Bmc {
@@ -112,9 +119,13 @@ impl Bmc {
         {
             return Err(Failure::RefusedBefore { user: account.user });
         }
+        if let Some(rest) = state.breaker.rest(Instant::now()) {
+            return Err(Failure::LeftAlone(rest));
+        }
         state.pause(settings).await;
         let outcome = match state.session.take() {
-            Some((session, owner)) if owner.is(&account) => {
+            Some((mut session, owner)) if owner.is(&account) => {
+                session.set_gap(state.pace.within(settings.into()));
                 match state.attempt(session, &account, command).await {
                     // Nothing to gain from a fresh session when the account lacks a privilege.
                     Err(error) if !error.is_auth() => {
@@ -133,8 +144,7 @@ impl Bmc {
                     .await
             }
         };
-        state.last = Some(Instant::now());
-        state.adapt(settings, outcome.as_ref().err());
+        state.learn(settings, outcome.as_ref().err());
         outcome.map_err(Failure::Bmc)
     }
 
@@ -147,11 +157,15 @@ impl Bmc {
     ) -> Result<Answer, Error> {
         let mut target = Target::new(self.address, account.user.clone(), account.password.clone());
         target.privilege = settings.privilege;
-        target.suites.clone_from(&settings.cipher_suites);
+        target.suites = state.suites(&settings.cipher_suites);
+        target.gap = state.pace.within(settings.into());
         target.timeout = settings.timeout;
         target.retries = settings.retries;
         let outcome = match Client::connect(target).await {
-            Ok(session) => state.attempt(session, account, command).await,
+            Ok(session) => {
+                state.suite = Some(session.suite());
+                state.attempt(session, account, command).await
+            }
             Err(error) => Err(error),
         };
         match &outcome {
@@ -191,24 +205,40 @@ impl Bmc {
 impl State {
     /// Waits until the gap since the last command has passed.
     async fn pause(&mut self, settings: &IpmiSettings) {
-        let gap = self.gap.clamp(
-            settings.gap_floor,
-            settings.gap_ceiling.max(settings.gap_floor),
-        );
+        let gap = self.pace.gap(settings.into());
         if let Some(rest) = self.last.and_then(|last| gap.checked_sub(last.elapsed())) {
             tokio::time::sleep(rest).await;
         }
     }
 
-    /// A BMC in trouble gets twice the gap, one that answers half of it.
-    fn adapt(&mut self, settings: &IpmiSettings, error: Option<&Error>) {
-        let gap = self.gap.max(settings.gap_floor);
-        self.gap = match error {
-            Some(error) if error.is_transient() => (gap * 2)
-                .max(Duration::from_millis(50))
-                .min(settings.gap_ceiling.max(settings.gap_floor)),
-            _ => (gap / 2).max(settings.gap_floor),
-        };
+    /// Draws the lesson from how a command ended.
+    fn learn(&mut self, settings: &IpmiSettings, error: Option<&Error>) {
+        let now = Instant::now();
+        self.last = Some(now);
+        match error {
+            Some(error @ (Error::Timeout { .. } | Error::Unreachable { .. })) => {
+                self.pace.troubled(settings.into(), now);
+                if self.breaker.failed(now) {
+                    tracing::warn!(%error, "the BMC is left alone for a while");
+                }
+            }
+            Some(Error::Busy { .. } | Error::SessionLost { .. }) => {
+                self.pace.troubled(settings.into(), now);
+                self.breaker.answered();
+            }
+            // Whatever else it says, it answers.
+            _ => {
+                self.pace.answered(settings.into(), now);
+                self.breaker.answered();
+            }
+        }
+    }
+
+    /// The suites to offer, the one that worked last first: the others would only be refused again.
+    fn suites(&self, configured: &[CipherSuite]) -> Vec<CipherSuite> {
+        let mut suites = configured.to_vec();
+        suites.sort_by_key(|suite| Some(*suite) != self.suite);
+        suites
     }
 
     /// Keeps the session when the command went through it. A session whose command failed is not used again: a late
@@ -251,33 +281,55 @@ async fn execute(session: &mut Session, command: Command) -> Result<Answer, Erro
     })
 }
 
+impl From<&IpmiSettings> for Limits {
+    fn from(settings: &IpmiSettings) -> Self {
+        Limits {
+            floor: settings.gap_floor,
+            ceiling: settings.gap_ceiling.max(settings.gap_floor),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_gap_adapts_between_floor_and_ceiling() {
-        let settings = IpmiSettings {
-            gap_floor: Duration::from_millis(100),
-            gap_ceiling: Duration::from_secs(1),
-            ..IpmiSettings::default()
-        };
-        let lost = || Error::Timeout {
-            addr: SocketAddr::from(([127, 0, 0, 1], 623)),
+    fn the_suite_that_worked_is_offered_first() {
+        let mut state = State::default();
+        let (newer, older) = (CipherSuite::Suite17, CipherSuite::Suite3);
+        assert_eq!(state.suites(&CipherSuite::ALL), [newer, older]);
+        state.suite = Some(older);
+        assert_eq!(state.suites(&CipherSuite::ALL), [older, newer]);
+        assert_eq!(state.suites(&[newer]), [newer], "only what is configured");
+    }
+
+    #[test]
+    fn only_silence_opens_the_breaker() {
+        let settings = IpmiSettings::default();
+        let addr = SocketAddr::from(([127, 0, 0, 1], 623));
+        let silent = Error::Timeout {
+            addr,
             attempted: "x".into(),
             sent: 1,
             waited: Duration::ZERO,
         };
+        let busy = Error::Busy {
+            addr,
+            attempted: "x".into(),
+            code: drydock_ipmi::CompletionCode::NODE_BUSY,
+        };
         let mut state = State::default();
-        let mut gaps = Vec::new();
-        for _ in 0..5 {
-            state.adapt(&settings, Some(&lost()));
-            gaps.push(state.gap.as_millis());
+        for _ in 0..20 {
+            state.learn(&settings, Some(&busy));
         }
-        assert_eq!(gaps, [200, 400, 800, 1000, 1000]);
-        for _ in 0..8 {
-            state.adapt(&settings, None);
+        assert_eq!(state.breaker.rest(Instant::now()), None);
+        assert!(state.pace.gap((&settings).into()) >= settings.gap_ceiling);
+        for _ in 0..20 {
+            state.learn(&settings, Some(&silent));
         }
-        assert_eq!(state.gap, settings.gap_floor);
+        assert!(state.breaker.rest(Instant::now()).is_some());
+        state.learn(&settings, None);
+        assert_eq!(state.breaker.rest(Instant::now()), None);
     }
 }

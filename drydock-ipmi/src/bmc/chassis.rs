@@ -1,5 +1,8 @@
 //! What stands behind a BMC.
 
+use std::sync::Arc;
+
+use crate::bmc::Inventory;
 use crate::command::chassis::Control;
 use crate::command::device::DeviceId;
 
@@ -27,6 +30,12 @@ pub trait Chassis: Send + Sync {
 
     /// Who the controller is.
     fn device_id(&self) -> DeviceId;
+
+    /// What the machine says of itself; `None` where the BMC has no commands for that. Asked with each such command, so that
+    /// sensors may move.
+    fn inventory(&self) -> Option<Arc<Inventory>> {
+        None
+    }
 
     /// Hears every command that came in by a session, before it is carried out or refused; for a log of calls.
     fn observed(&self, netfn: u8, cmd: u8, data: &[u8]) {

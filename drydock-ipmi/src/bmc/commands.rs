@@ -1,6 +1,6 @@
 //! What the BMC does with a command (IPMI v2.0 chapters 20, 22 and 28).
 
-use crate::bmc::{Bmc, Incoming, Outcome};
+use crate::bmc::{Bmc, Faults, Incoming, Outcome, inventory};
 use crate::command::CommandId;
 use crate::command::boot;
 use crate::command::channel;
@@ -23,7 +23,7 @@ fn needed_privilege(id: CommandId) -> Option<Privilege> {
         CommandId::CHASSIS_CONTROL | CommandId::SET_BOOT_OPTIONS | CommandId::GET_BOOT_OPTIONS => {
             Some(Privilege::Operator)
         }
-        _ => None,
+        _ => inventory::needed_privilege(id),
     }
 }
 
@@ -41,6 +41,9 @@ impl Bmc {
             .ok_or(CompletionCode::NO_SUCH_SESSION)?;
         if session.privilege < needed {
             return Err(CompletionCode::INSUFFICIENT_PRIVILEGE);
+        }
+        if self.puts_off(id) {
+            return Err(CompletionCode::NODE_BUSY);
         }
         match id {
             CommandId::DEVICE_ID => Ok(self.device_id()),
@@ -61,8 +64,51 @@ impl Bmc {
             }
             CommandId::SET_BOOT_OPTIONS => self.set_boot_option(request.data),
             CommandId::GET_BOOT_OPTIONS => self.get_boot_option(request.data),
-            _ => self.channel_command(id, request.data),
+            CommandId::CHANNEL_AUTH_CAPABILITIES | CommandId::CHANNEL_CIPHER_SUITES => {
+                self.channel_command(id, request.data)
+            }
+            _ => {
+                let inventory = self
+                    .chassis
+                    .inventory()
+                    .ok_or(CompletionCode::INVALID_COMMAND)?;
+                if id == CommandId::SESSION_INFO {
+                    return self.session_info(incoming);
+                }
+                self.inventory_command(id, request.data, &inventory)
+            }
         }
+    }
+
+    /// Whether this command hits the fault "busy". Closing a session is never put off.
+    fn puts_off(&mut self, id: CommandId) -> bool {
+        if id == CommandId::CLOSE_SESSION || self.busy_every.is_none() {
+            return false;
+        }
+        self.commands = self.commands.wrapping_add(1);
+        Faults::hits(self.busy_every, self.commands)
+    }
+
+    /// Section 22.20; only about the session that asks.
+    fn session_info(&mut self, incoming: &Incoming<'_>) -> Outcome {
+        if incoming.request.data != [0] {
+            return Err(CompletionCode::NOT_PRESENT);
+        }
+        let number = |count: usize| u8::try_from(count).unwrap_or(0x3f).min(0x3f);
+        let (possible, active) = (number(self.config.slots), number(self.slots.len()));
+        let session = self
+            .slots
+            .active(incoming.session)
+            .ok_or(CompletionCode::NO_SUCH_SESSION)?;
+        // Handle 1, user 2 (user 1 is the anonymous one), IPMI v2.0 RMCP+ on channel 1.
+        Ok(vec![
+            1,
+            possible,
+            active,
+            2,
+            session.privilege.number(),
+            0x11,
+        ])
     }
 
     /// The commands about the channel, which need no session.

@@ -13,6 +13,7 @@ pub struct Counters {
     suites_refused: AtomicU64,
     closed: AtomicU64,
     reaped: AtomicU64,
+    crashes: AtomicU64,
 }
 
 /// The counters at one moment.
@@ -34,6 +35,8 @@ pub struct CountersSnapshot {
     pub closed: u64,
     /// Sessions ended because they were idle.
     pub reaped: u64,
+    /// How often it fell over because of [`Faults::crashes_above`](crate::bmc::Faults::crashes_above).
+    pub crashes: u64,
 }
 
 fn add(counter: &AtomicU64, n: usize) {
@@ -53,6 +56,7 @@ impl Counters {
             suites_refused: read(&self.suites_refused),
             closed: read(&self.closed),
             reaped: read(&self.reaped),
+            crashes: read(&self.crashes),
         }
     }
 
@@ -83,6 +87,10 @@ impl Counters {
 
     pub(crate) fn add_closed(&self) {
         add(&self.closed, 1);
+    }
+
+    pub(crate) fn add_crash(&self) {
+        add(&self.crashes, 1);
     }
 
     pub(crate) fn add_reaped(&self, n: usize) {

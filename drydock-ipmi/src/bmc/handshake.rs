@@ -76,7 +76,7 @@ impl Bmc {
         if request.console_id == 0 {
             return refuse(HandshakeStatus::INVALID_SESSION);
         }
-        if self.slots.is_full() {
+        if self.slots_taken || self.slots.is_full() {
             self.counters.add_slot_refused();
             return refuse(HandshakeStatus::NO_SLOT);
         }
@@ -177,13 +177,16 @@ impl Bmc {
         if let Some(answer) = slot.repeated(payload) {
             return Some(answer);
         }
-        let Stage::Challenged(challenge) = &slot.stage else {
+        let Ok(proof) = message.outcome else {
+            // The console gave up: nothing is answered (section 13.22). An active session is not ended by what anybody
+            // could have sent.
+            if !matches!(slot.stage, Stage::Active(_)) {
+                self.slots.remove(id);
+                self.counters.add_login_refused();
+            }
             return None;
         };
-        let Ok(proof) = message.outcome else {
-            // The console gave up: nothing is answered (section 13.22).
-            self.slots.remove(id);
-            self.counters.add_login_refused();
+        let Stage::Challenged(challenge) = &slot.stage else {
             return None;
         };
         let answer = |outcome| {

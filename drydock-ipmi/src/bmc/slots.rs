@@ -49,6 +49,8 @@ pub(crate) struct ActiveSlot {
     /// The highest level the login allows.
     pub(crate) limit: Privilege,
     closing: bool,
+    /// The request before.
+    previous: Vec<u8>,
 }
 
 /// All slots, by the BMC's session id.
@@ -73,6 +75,10 @@ impl Slots {
 
     pub(crate) fn is_full(&self) -> bool {
         self.by_id.len() >= self.capacity
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.by_id.clear();
     }
 
     pub(crate) fn contains(&self, id: u32) -> bool {
@@ -164,6 +170,7 @@ impl ActiveSlot {
             privilege: limit.min(Privilege::User),
             limit,
             closing: false,
+            previous: Vec::new(),
         }
     }
 
@@ -185,6 +192,15 @@ impl ActiveSlot {
     pub(crate) fn seal(&mut self, iv: [u8; 16], message: &[u8]) -> Vec<u8> {
         self.sequence = next_sequence(self.sequence);
         envelope::encode_protected(&self.keys, self.console_id, self.sequence, iv, message)
+    }
+
+    /// Whether this request, rqSeq and all, is the one before; takes note of it.
+    pub(crate) fn is_repeated(&mut self, message: &[u8]) -> bool {
+        if self.previous == message {
+            return true;
+        }
+        self.previous = message.to_vec();
+        false
     }
 
     /// The session ends once the answer is out.

@@ -2,12 +2,15 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::trace;
 
+use crate::client::Target;
+use crate::client::traffic::Traffic;
 use crate::error::Error;
 
 /// Larger than any datagram of this protocol; what is cut off would not have been valid.
@@ -32,14 +35,16 @@ pub(crate) struct Link {
     addr: SocketAddr,
     timeout: Duration,
     tries: u32,
+    /// Shortest time between two requests.
+    gap: Duration,
+    /// When the last request went out.
+    last: Option<Instant>,
+    traffic: Arc<Traffic>,
 }
 
 impl Link {
-    pub(crate) async fn open(
-        addr: SocketAddr,
-        timeout: Duration,
-        retries: u32,
-    ) -> Result<Self, Error> {
+    pub(crate) async fn open(target: &Target) -> Result<Self, Error> {
+        let addr = target.addr;
         let local: IpAddr = match addr {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -61,9 +66,17 @@ impl Link {
         Ok(Self {
             socket,
             addr,
-            timeout,
-            tries: retries.saturating_add(1),
+            timeout: target.timeout,
+            tries: target.retries.saturating_add(1),
+            gap: target.gap,
+            last: None,
+            traffic: Arc::clone(&target.traffic),
         })
+    }
+
+    /// The shortest time between two requests from now on.
+    pub(crate) fn set_gap(&mut self, gap: Duration) {
+        self.gap = gap;
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -74,26 +87,35 @@ impl Link {
     ///
     /// A port that the kernel reports as closed does not end the wait: a BMC that restarts closes its port for a while.
     pub(crate) async fn exchange<D: Dialogue>(
-        &self,
+        &mut self,
         attempted: &str,
         dialogue: &mut D,
     ) -> Result<D::Reply, Error> {
+        if let Some(last) = self.last.filter(|_| !self.gap.is_zero()) {
+            sleep_until(last + self.gap).await;
+        }
+        self.last = Some(Instant::now());
         let mut refused = None;
         let mut sent = 0;
         for attempt in 0..self.tries {
             let deadline = Instant::now() + self.timeout;
             if let Some(datagram) = dialogue.datagram(attempt) {
+                self.traffic.sent(sent == 0);
                 sent += 1;
                 if let Err(error) = self.socket.send(&datagram).await {
                     refused = Some(self.unless_fatal(attempted, error)?);
                 }
             }
-            while let Ok(received) = timeout_at(deadline, self.receive()).await {
+            // The clock is looked at before each datagram: a flood of them would keep the time-out from being seen.
+            while Instant::now() < deadline
+                && let Ok(received) = timeout_at(deadline, self.receive()).await
+            {
                 match received {
                     Ok(datagram) => {
                         if let Some(reply) = dialogue.receive(&datagram) {
                             return Ok(reply);
                         }
+                        self.traffic.dropped();
                         trace!(bmc = %self.addr, attempted, "datagram dropped: not the awaited answer");
                     }
                     Err(error) => refused = Some(self.unless_fatal(attempted, error)?),

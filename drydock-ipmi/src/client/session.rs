@@ -1,6 +1,7 @@
 //! An open session with a BMC and its commands.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tracing::debug;
 
@@ -31,7 +32,7 @@ pub struct Session {
 /// What to do when the answer to a command does not come. Some BMCs drop a packet they have seen (IPMI v2.0 section
 /// 6.12.13), others, ipmi_sim among them, carry it out again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Resend {
+pub(super) enum Resend {
     /// A read: the same datagram, then the same rqSeq in new packets, because a BMC that drops what it has seen answers
     /// nothing else when its first answer was lost.
     Anew,
@@ -43,17 +44,20 @@ enum Resend {
 }
 
 /// One command in words and numbers.
-struct Call<'a> {
-    attempted: &'a str,
-    id: CommandId,
-    data: &'a [u8],
-    resend: Resend,
+pub(super) struct Call<'a> {
+    pub(super) attempted: &'a str,
+    pub(super) id: CommandId,
+    pub(super) data: &'a [u8],
+    pub(super) resend: Resend,
 }
 
 /// The exchange of one command.
 struct CommandDialogue<'a> {
     active: &'a mut ActiveSession,
     resend: Resend,
+    sent: u32,
+    /// The BMC takes what is sent for a duplicate and keeps its answer to itself.
+    taken_for_duplicate: bool,
 }
 
 impl Dialogue for CommandDialogue<'_> {
@@ -62,14 +66,23 @@ impl Dialogue for CommandDialogue<'_> {
     fn datagram(&mut self, attempt: u32) -> Option<Vec<u8>> {
         match (self.resend, attempt) {
             (Resend::Never, 1..) => return None,
+            (Resend::Anew, 1..) if self.taken_for_duplicate => self.active.renew(),
             (Resend::Anew, 2..) => self.active.rewrap(),
             _ => {}
         }
+        self.sent += 1;
         Some(self.active.datagram().to_vec())
     }
 
+    /// "Duplicated request" in answer to what was sent again says only that the first copy arrived; how that one ended
+    /// is not known.
     fn receive(&mut self, datagram: &[u8]) -> Option<Answer> {
-        self.active.receive(datagram)
+        let answer = self.active.receive(datagram)?;
+        if self.sent > 1 && answer.completion == CompletionCode::DUPLICATE.0 {
+            self.taken_for_duplicate = true;
+            return None;
+        }
+        Some(answer)
     }
 }
 
@@ -97,6 +110,11 @@ impl Session {
     /// The BMC's address.
     pub fn addr(&self) -> SocketAddr {
         self.link.addr()
+    }
+
+    /// The shortest time between two requests from now on, as [`Target::gap`](crate::Target::gap).
+    pub fn set_gap(&mut self, gap: Duration) {
+        self.link.set_gap(gap);
     }
 
     /// Set Session Privilege Level (section 22.18): sessions begin at user level. The session is closed on failure.
@@ -250,7 +268,7 @@ impl Session {
         }
     }
 
-    async fn read(
+    pub(super) async fn read(
         &mut self,
         attempted: &str,
         id: CommandId,
@@ -292,11 +310,13 @@ impl Session {
         }
     }
 
-    async fn command(&mut self, call: Call<'_>) -> Result<Vec<u8>, Error> {
+    pub(super) async fn command(&mut self, call: Call<'_>) -> Result<Vec<u8>, Error> {
         self.active.request(call.id, call.data);
         let mut dialogue = CommandDialogue {
             active: &mut self.active,
             resend: call.resend,
+            sent: 0,
+            taken_for_duplicate: false,
         };
         let answer = self.link.exchange(call.attempted, &mut dialogue).await?;
         let code = CompletionCode(answer.completion);
@@ -351,7 +371,7 @@ impl Session {
         }
     }
 
-    fn malformed(&self, attempted: &str, data: &[u8]) -> Error {
+    pub(super) fn malformed(&self, attempted: &str, data: &[u8]) -> Error {
         Error::Protocol(format!(
             "BMC {}: {attempted}: the answer's {} bytes {data:02x?} do not have the form of IPMI v2.0",
             self.addr(),

@@ -19,6 +19,7 @@ pub(crate) struct Answer {
 struct Outstanding {
     id: CommandId,
     rq_seq: u8,
+    data: Vec<u8>,
     message: Vec<u8>,
     datagram: Vec<u8>,
 }
@@ -67,9 +68,18 @@ impl ActiveSession {
         self.outstanding = Some(Outstanding {
             id,
             rq_seq: self.rq_seq,
+            data: data.to_vec(),
             message,
             datagram,
         });
+    }
+
+    /// Asks the outstanding question anew, with another rqSeq, for a BMC that takes the old one for a duplicate whose
+    /// answer it will not repeat. For reads only.
+    pub(crate) fn renew(&mut self) {
+        if let Some(outstanding) = self.outstanding.take() {
+            self.request(outstanding.id, &outstanding.data);
+        }
     }
 
     /// The datagram of the outstanding request, the same one each time; empty when nothing is outstanding.
@@ -90,7 +100,8 @@ impl ActiveSession {
         }
     }
 
-    /// The response to the outstanding request; `None` for every other datagram, which is to be dropped.
+    /// The response to the outstanding request; `None` for every other datagram, which is to be dropped. The request
+    /// stays outstanding until the next one, because the caller may wait for a better response.
     pub(crate) fn receive(&mut self, datagram: &[u8]) -> Option<Answer> {
         let Some(Packet::Protected(packet)) = envelope::decode(datagram) else {
             return None;
@@ -112,7 +123,6 @@ impl ActiveSession {
         if (response.netfn, response.cmd, response.rq_seq) != expected {
             return None;
         }
-        self.outstanding = None;
         Some(Answer {
             completion: response.completion,
             data: response.data.to_vec(),

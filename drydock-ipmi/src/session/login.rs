@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 use tracing::debug;
 
+use crate::command::CommandId;
 use crate::crypto::keys::{Exchange, SessionKeys};
 use crate::crypto::mac::Mac;
 use crate::crypto::nonce::NonceSource;
@@ -64,6 +65,8 @@ enum Stage {
     Proving {
         sik: Mac,
     },
+    /// The BMC's proof was not good enough for us, and it does not know that yet.
+    Rejected,
     Over,
 }
 
@@ -128,19 +131,41 @@ impl Login {
         match self.stage {
             Stage::Opening => "open session",
             Stage::Naming => "RAKP message 1",
-            Stage::Proving { .. } | Stage::Over => "RAKP message 3",
+            Stage::Proving { .. } | Stage::Rejected | Stage::Over => "RAKP message 3",
         }
     }
 
-    /// After [`LoginFailure::WrongPassword`]: tells the BMC that nothing more will come, so that it frees the slot
-    /// (section 13.22: RAKP message 3 with a status other than 0).
-    pub(crate) fn farewell(&self) -> Vec<u8> {
+    /// What to send when the handshake is given up where it stands, so that the BMC frees the slot; empty where it holds
+    /// none. Ends the handshake.
+    ///
+    /// RAKP message 3 with a status other than 0 ends a session that is not active yet (section 13.22). Once our own RAKP
+    /// message 3 is out the session may be active, with only RAKP message 4 lost: then Close Session ends it.
+    pub(crate) fn parting(&mut self) -> Vec<Vec<u8>> {
+        let mut out = Vec::new();
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Opening | Stage::Over => return out,
+            Stage::Naming | Stage::Rejected => {}
+            Stage::Proving { sik } => {
+                let bmc_id = self.exchange.bmc_id;
+                let keys = SessionKeys::derive(self.exchange.suite, &sik);
+                if let Some(nonces) = self.nonces.take() {
+                    let mut session =
+                        ActiveSession::new(keys, self.exchange.console_id, bmc_id, nonces);
+                    session.request(CommandId::CLOSE_SESSION, &bmc_id.to_le_bytes());
+                    out.push(session.datagram().to_vec());
+                }
+            }
+        }
         let message = RakpProof {
             tag: self.tag,
             receiver_id: self.exchange.bmc_id,
             outcome: Err(HandshakeStatus::INVALID_INTEGRITY),
         };
-        envelope::encode_handshake(PayloadType::Rakp3, &message.encode())
+        out.push(envelope::encode_handshake(
+            PayloadType::Rakp3,
+            &message.encode(),
+        ));
+        out
     }
 
     /// Takes a datagram.
@@ -158,8 +183,12 @@ impl Login {
             (Stage::Proving { .. }, PayloadType::Rakp4) => self.proven(payload),
             _ => None,
         };
-        if let Some(Progress::Failed(_)) = progress {
-            self.stage = Stage::Over;
+        if let Some(Progress::Failed(failure)) = &progress {
+            self.stage = if *failure == LoginFailure::WrongPassword {
+                Stage::Rejected
+            } else {
+                Stage::Over
+            };
         }
         progress.unwrap_or(Progress::Ignored)
     }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use drydock_ipmi::bmc::{
-    Account, Bmc, BmcConfig, Chassis, Counters, CountersSnapshot, Faults, serve_with,
+    Account, Bmc, BmcConfig, Chassis, Counters, CountersSnapshot, Faults, Inventory, serve_with,
 };
 use drydock_ipmi::{Control, DeviceId, Target};
 use tokio::net::UdpSocket;
@@ -34,6 +34,7 @@ struct State {
     controls: Vec<Control>,
     calls: Vec<(u8, u8, Vec<u8>)>,
     refuse_with: Option<u8>,
+    inventory: Option<Arc<Inventory>>,
 }
 
 impl Machine {
@@ -45,6 +46,11 @@ impl Machine {
     /// Network function, command and data of every command that came in by a session.
     pub fn calls(&self) -> Vec<(u8, u8, Vec<u8>)> {
         self.state.lock().unwrap().calls.clone()
+    }
+
+    /// From now on the machine says this of itself.
+    pub fn describe(&self, inventory: Inventory) {
+        self.state.lock().unwrap().inventory = Some(Arc::new(inventory));
     }
 
     /// From now on control commands are refused with this completion code.
@@ -92,11 +98,16 @@ impl Chassis for Machine {
             firmware_minor: 13,
             updating: false,
             ipmi_version: 0x02,
-            support: 0x80,
+            // Chassis, FRU inventory, event log, sensor data repository, sensors.
+            support: 0x8f,
             manufacturer: 0x1234,
             product: 0x5678,
             auxiliary: vec![1, 2, 3, 4],
         }
+    }
+
+    fn inventory(&self) -> Option<Arc<Inventory>> {
+        self.state.lock().unwrap().inventory.clone()
     }
 
     fn observed(&self, netfn: u8, cmd: u8, data: &[u8]) {

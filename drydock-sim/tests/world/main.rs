@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod api;
+mod bmc;
 mod door;
 mod faults;
 mod life;

@@ -1,10 +1,24 @@
 //! Lives of a machine, stepped by hand.
 
 use super::*;
+use crate::faults::{BmcFaults, Vendor};
 
 const PXE_ONCE: [u8; 5] = [0xa0, 0x04, 0, 0, 0];
 const PXE_ALWAYS: [u8; 5] = [0xe0, 0x04, 0, 0, 0];
 const SOUND: MachineFaults = MachineFaults {
+    bmc: BmcFaults {
+        loss_per_mille: 0,
+        duplicate_per_mille: 0,
+        reorder_per_mille: 0,
+        reorder_ms: 0,
+        delay_ms: 0,
+        busy_every: None,
+        slots_taken: false,
+        crashes_above: None,
+        crash_ms: 0,
+        vendor: Vendor::Plain,
+        sensor_alarm: false,
+    },
     bmc_silent: false,
     bmc_wrong_password: false,
     ignores_power: false,
