@@ -51,6 +51,20 @@ pub enum Command {
     /// Settings.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Render templates of boot actions for the server that started this.
+    #[command(hide = true)]
+    TemplateWorker(TemplateWorkerArgs),
+}
+
+/// `drydock template-worker`, which only a server calls.
+#[derive(Debug, Args)]
+pub struct TemplateWorkerArgs {
+    /// Memory above what the process starts with, in MiB.
+    #[arg(long)]
+    pub memory_mib: u64,
+    /// Processor time of one template.
+    #[arg(long)]
+    pub cpu_seconds: u64,
 }
 
 /// `drydock serve`
@@ -102,6 +116,12 @@ pub struct SimArgs {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9000")]
     pub callback: String,
     /// Faults, as JSON, such as {"machines":{"n1":{"fails_deployment":true}}}; they can be changed later with PUT /_sim/faults.
+    ///
+    /// Of a machine: bmc_silent, bmc_wrong_password, ignores_power, refuses_power, refuses_same_power, forgets_boot_device,
+    /// fails_commissioning, fails_deployment, never_calls_back, boot_action_fails (each true or false), and bmc, an object of
+    /// loss_per_mille, duplicate_per_mille, reorder_per_mille, reorder_ms, delay_ms (the network), busy_every (every so many
+    /// commands), slots_taken, crashes_above (requests a second), crash_ms, sensor_alarm, and vendor: plain, minimal, openbmc,
+    /// supermicro, pyghmi or ipmi_sim.
     #[arg(long, value_name = "JSON")]
     pub faults: Option<String>,
     /// Write the settings into this file, too, once the simulators answer.
@@ -254,7 +274,7 @@ pub struct TaskCreateArgs {
 const VALIDATE_EXITS: &str = "Exit codes:
   0  no finding of level error
   1  at least one finding of level error
-  2  the design cannot be read (no YAML, not UTF-8, not reachable, too long), or the command line makes no sense
+  2  the design cannot be read (not YAML, not UTF-8, too long, not reachable), or the command line makes no sense
   3  there is no such file, URL or design";
 
 /// `drydock design validate`

@@ -33,6 +33,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::sandbox::{Limits, Sandbox, this_program};
 use crate::settings::{Keystone, Settings};
 
 /// A running server: API and engine.
@@ -41,6 +42,7 @@ pub struct Server {
     pub address: SocketAddr,
     api: ApiHandle,
     ipmi: Option<Arc<IpmiDriver>>,
+    sandbox: Arc<Sandbox>,
     stop: CancellationToken,
     tasks: JoinSet<Result<()>>,
 }
@@ -67,15 +69,20 @@ impl Server {
         let ids: Arc<dyn IdSource> = Arc::new(RandomIds);
         let store = open_store(settings, Arc::clone(&clock)).await?;
         let ingester: Arc<dyn Ingester> = Arc::new(DesignIngester::default());
-        let designs = Arc::new(
-            Designs::new(Arc::clone(&store), ingester, Arc::clone(&references))
-                .with_rules(Options {
-                    levels: settings.rules.levels.clone(),
-                    oob_types: Some(settings.drivers.oob.iter().cloned().collect()),
-                    ..Options::DEFAULT
-                })
-                .with_cache_bytes(settings.design.cache_bytes),
-        );
+        let mut designs = Designs::new(Arc::clone(&store), ingester, Arc::clone(&references))
+            .with_rules(Options {
+                levels: settings.rules.levels.clone(),
+                oob_types: Some(settings.drivers.oob.iter().cloned().collect()),
+                ..Options::DEFAULT
+            })
+            .with_cache_bytes(settings.design.cache_bytes);
+        if let Some(provisioner) = &provisioner {
+            designs = designs.with_provisioner(Arc::clone(provisioner), Arc::clone(&clock));
+        }
+        let designs = Arc::new(designs);
+        let program =
+            this_program().context("the file of this program, which renders templates")?;
+        let sandbox = Arc::new(Sandbox::new(program, Limits::SERVER));
 
         let state = Arc::new(ApiState {
             store: Arc::clone(&store),
@@ -84,6 +91,7 @@ impl Server {
                 Arc::clone(&store),
                 Arc::clone(&designs),
                 Arc::clone(&references),
+                Arc::clone(&sandbox) as _,
                 format!("{public}/api/v1.0/bootactions/"),
             ),
             provisioner,
@@ -112,6 +120,7 @@ impl Server {
             address,
             api,
             ipmi,
+            sandbox,
             stop,
             tasks,
         })
@@ -140,6 +149,7 @@ impl Server {
         while let Some(ended) = self.tasks.join_next().await {
             result = result.and(ended.map_err(anyhow::Error::from).and_then(|inner| inner));
         }
+        self.sandbox.stop().await;
         if let Some(ipmi) = &self.ipmi {
             ipmi.shutdown().await;
         }

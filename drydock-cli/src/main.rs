@@ -8,6 +8,7 @@ mod demo;
 mod exit;
 mod print;
 mod rehearsal;
+mod sandbox;
 mod serve;
 mod settings;
 mod sim;
@@ -24,6 +25,16 @@ use crate::exit::Exit;
 fn main() -> ExitCode {
     // clap ends the process with 2 on a wrong command line, 0 on --help.
     let cli = Cli::parse();
+    if let Command::TemplateWorker(args) = &cli.command {
+        // Before there is a runtime: its threads would count as memory, and there is nothing to wait for.
+        return match sandbox::worker::run(args.memory_mib, args.cpu_seconds) {
+            Ok(()) => Exit::Done.into(),
+            Err(error) => {
+                eprintln!("drydock: {error:#}");
+                Exit::Failed.into()
+            }
+        };
+    }
     // Ignores that one may be there already: then that one serves.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let result = tokio::runtime::Builder::new_multi_thread()
@@ -59,6 +70,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Node(command) => {
             commands::node::run(&client::Client::new(&cli.url)?, command).await
         }
+        Command::TemplateWorker(_) => Ok(Exit::Done),
         Command::Db(command) => commands::db::run(command).await,
         Command::Config(ConfigCommand::Sample) => {
             print!("{}", settings::sample()?);

@@ -6,7 +6,6 @@
 mod bounds;
 mod names;
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io;
 
@@ -17,6 +16,7 @@ use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
 pub use bounds::TEMPLATE_LIMIT;
+use names::{Applied, Names};
 
 /// Instructions that one template may use. The published boot actions need a few hundred.
 const FUEL: u64 = 1_000_000;
@@ -76,32 +76,37 @@ pub fn check(template: &str) -> Result<(), String> {
             VARIABLES.join(", ")
         )));
     }
-    all_known(&environment, "filter", &names.filters)?;
-    all_known(&environment, "test", &names.tests)
+    all_known(&environment, &names)
 }
 
 /// Filters and tests are looked up when they are applied, which may be on one node in a hundred. So each that the template names is looked up
 /// here.
-fn all_known(
-    environment: &Environment<'_>,
-    what: &str,
-    named: &HashMap<&str, u16>,
-) -> Result<(), String> {
-    let unknown = named
+fn all_known(environment: &Environment<'_>, names: &Names<'_>) -> Result<(), String> {
+    let unknown = names
+        .applied
         .iter()
-        .filter(|(name, _)| !is_known(environment, what, name))
-        .min_by_key(|(name, line)| (**line, **name));
-    unknown.map_or(Ok(()), |(name, line)| {
+        .filter(|((what, name), _)| !is_known(environment, *what, name))
+        .min_by_key(|(_, place)| **place);
+    unknown.map_or(Ok(()), |((what, name), place)| {
         Err(shortened(format!(
-            "unknown {what} {name} in line {line} of the template"
+            "unknown {} {name} in line {} of the template",
+            word(*what),
+            place.line
         )))
     })
 }
 
+fn word(what: Applied) -> &'static str {
+    match what {
+        Applied::Filter => "filter",
+        Applied::Test => "test",
+    }
+}
+
 /// Asks the template language itself, by its tests `filter` and `test`.
-fn is_known(environment: &Environment<'_>, what: &str, name: &str) -> bool {
+fn is_known(environment: &Environment<'_>, what: Applied, name: &str) -> bool {
     environment
-        .compile_expression(&format!("name is {what}"))
+        .compile_expression(&format!("name is {}", word(what)))
         .and_then(|question| question.eval(context! { name }))
         .is_ok_and(|known| known.is_true())
 }

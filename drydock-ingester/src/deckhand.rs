@@ -44,10 +44,10 @@ impl Form for DeckhandForm {
         if namespace != "drydock" {
             return Outcome::PassedOver;
         }
-        if layered::is_abstract(&tree) {
+        if let Some(position) = layered::is_abstract(&tree) {
             return refuse(
                 text,
-                tree.position,
+                position,
                 "document/layering",
                 format!(
                     "{name} {}: this document is abstract, that is, to be layered under others; but there is no layering policy",

@@ -222,9 +222,10 @@ fn render_docs(
     Ok(Site { origins, documents })
 }
 
-/// Whether a document says of itself that it is only to be layered under others.
-pub(crate) fn is_abstract(document: &Tree) -> bool {
+/// Where a document says of itself that it is only to be layered under others.
+pub(crate) fn is_abstract(document: &Tree) -> Option<Position> {
     document
         .find(&["metadata", "layeringDefinition", "abstract"])
-        .is_some_and(|value| value.value == Value::Bool(true))
+        .filter(|value| value.value == Value::Bool(true))
+        .map(|value| value.position)
 }

@@ -131,7 +131,7 @@ fn write(tree: Tree, text: &Text<'_>) -> Result<Option<Rendered>, Box<Finding>> 
         None => true,
     };
     let yaml = YamlForm.recognises(&tree) && text.source.format != Format::Deckhand;
-    let unusable = headless(&tree) || foreign(&tree) || layered::is_abstract(&tree);
+    let unusable = headless(&tree) || foreign(&tree) || layered::is_abstract(&tree).is_some();
     if !yaml && unusable {
         // The reader knows what is wrong with it.
         return match read(tree, text) {

@@ -174,7 +174,7 @@ impl World {
         tasks.spawn(async move {
             let mut dice = Dice(weather.seed ^ 0xabcd);
             loop {
-                tokio::time::sleep(Duration::from_millis(1 + dice.below(8))).await;
+                tokio::time::sleep(Duration::from_millis(5 + dice.below(70))).await;
                 let mut history = flipped.0.lock().unwrap();
                 let on = history.power.last().is_some_and(|(_, on)| *on);
                 history.power.push((Instant::now(), !on));
@@ -272,8 +272,9 @@ impl World {
         let mut session = world.log_in().await;
         let mut dice = Dice(weather.seed ^ 0x5eed);
         let (mut answered, mut resets) = (0, 0);
-        for mark in 1..=20 {
-            let kind = dice.below(4);
+        for mark in 1..=30 {
+            // Mostly reads of what changes by itself, because a late answer to one looks like an answer to the next.
+            let kind = dice.below(8).saturating_sub(4);
             resets += u32::from(kind == 3);
             answered += u32::from(world.step(&mut session, kind, mark).await);
         }
@@ -309,7 +310,7 @@ fn in_time(what: &str, begin: Instant, messages: u32) {
 }
 
 fn weathers() -> impl Strategy<Value = Vec<Weather>> {
-    let one = (0u64..250, 0u64..400, 0u64..45, any::<u64>()).prop_map(
+    let one = (0u64..200, 0u64..400, 0u64..90, any::<u64>()).prop_map(
         |(loss, doubling, delay_ms, seed)| Weather {
             loss,
             doubling,
@@ -322,7 +323,7 @@ fn weathers() -> impl Strategy<Value = Vec<Weather>> {
 
 proptest! {
     // Each case is two dozen worlds at a time, because worlds mostly wait.
-    #![proptest_config(ProptestConfig { cases: 5, max_shrink_iters: 0, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 3, max_shrink_iters: 0, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_reported_was_so(weathers in weathers()) {
@@ -341,7 +342,7 @@ proptest! {
                 answered += outcome.unwrap().1;
             }
             // Nothing was proven where nothing was answered.
-            assert!(answered > 24 * 10, "{answered} answers");
+            assert!(answered > 24 * 15, "{answered} answers");
         });
     }
 }

@@ -3,6 +3,7 @@
 pub mod keys;
 pub mod render;
 pub mod service;
+pub mod templates;
 
 mod archive;
 mod cache;

@@ -2,13 +2,16 @@
 
 mod cache;
 mod compiler;
+mod offer;
 mod weight;
 
 use std::fmt;
 use std::sync::Arc;
 
 use drydock_design::rules::Options;
+use drydock_model::clock::Clock;
 use drydock_model::design::Document;
+use drydock_model::driver::NodeProvisioner;
 use drydock_model::effective::EffectiveDesign;
 use drydock_model::finding::{Finding, Level, told};
 use drydock_model::id::{DesignId, Digest};
@@ -17,6 +20,7 @@ use drydock_model::reference::{ReferenceError, References};
 use drydock_model::store::{Store, StoreError};
 
 pub use compiler::{CACHE_BYTES, Compiler};
+use offer::Offers;
 
 /// A design that was read: its documents, what they mean, and what is wrong with it.
 pub struct CompiledSite {
@@ -96,6 +100,7 @@ pub struct Designs {
     store: Arc<dyn Store>,
     references: Arc<dyn References>,
     compiler: Compiler,
+    offers: Option<Offers>,
 }
 
 impl Designs {
@@ -109,7 +114,19 @@ impl Designs {
             store,
             references,
             compiler: Compiler::new(ingester),
+            offers: None,
         }
+    }
+
+    /// Asks this provisioner which images and kernels there are ([`Designs::judge`]).
+    #[must_use]
+    pub fn with_provisioner(
+        mut self,
+        provisioner: Arc<dyn NodeProvisioner>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        self.offers = Some(Offers::of(provisioner, clock));
+        self
     }
 
     /// Judges by these options: levels of rules, what the enabled drivers serve.
@@ -192,6 +209,16 @@ impl Designs {
     /// [`DesignError::Unreadable`] when a source is no design.
     pub async fn compile(&self, sources: Vec<Source>) -> Result<Arc<CompiledSite>, DesignError> {
         self.compiler.compile(sources).await
+    }
+
+    /// Everything there is to say about a design now: its findings, and what its node provisioner has to say to the images and kernels it wants.
+    /// For whoever asks whether a design is good; what can be done with one is decided without, since the provisioner may be about to get
+    /// its images.
+    pub async fn judge(&self, site: &CompiledSite) -> Vec<Finding> {
+        match &self.offers {
+            Some(offers) => offers.judge(site, self.compiler.rules()).await,
+            None => site.findings.clone(),
+        }
     }
 
     /// Reads sources without compiling them, as an upload is checked.

@@ -188,12 +188,13 @@ async fn plan_task(engine: &Engine, leader: Leadership, task: &Task) -> StoreRes
         }
     };
     if task.action == TaskAction::ValidateDesign {
-        let verdict = if site.is_valid() {
-            ResultStatus::Success
-        } else {
+        let findings = engine.designs.judge(&site).await;
+        let verdict = if findings.iter().any(|finding| finding.level == Level::Error) {
             ResultStatus::Failure
+        } else {
+            ResultStatus::Success
         };
-        return end(verdict, Some(&site), &finding_messages(&site.findings, now)).await;
+        return end(verdict, Some(&site), &finding_messages(&findings, now)).await;
     }
     if !site.is_valid() {
         let errors: Vec<Finding> = site.errors().cloned().collect();

@@ -27,10 +27,12 @@ mod fault;
 mod postgres;
 mod reported;
 mod sqlite;
+mod turns;
 pub mod upkeep;
 mod wake;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use drydock_model::clock::Clock;
@@ -80,4 +82,16 @@ fn back_end_of(url: &str) -> StoreResult<BackEnd> {
                 .to_owned(),
         )),
     }
+}
+
+static COMMITS: AtomicU64 = AtomicU64::new(0);
+
+/// Writing transactions that this process has committed to its stores since it began. For measurements.
+#[must_use]
+pub fn commits() -> u64 {
+    COMMITS.load(Ordering::Relaxed)
+}
+
+fn count_commit() {
+    COMMITS.fetch_add(1, Ordering::Relaxed);
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use drydock_model::store::{Store, StoreError, StoreResult, Wake};
+use drydock_model::store::{Advance, Store, StoreError, StoreResult, Wake};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, Postgres, Transaction};
 use uuid::Uuid;
@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::Options;
 use crate::column::moment;
 use crate::fault::{self, Fault};
+use crate::turns::Turns;
 use listen::Listener;
 
 /// Not FOR UPDATE: a row that another only refers to by a foreign key need not wait.
@@ -61,6 +62,59 @@ macro_rules! json_text {
         concat!("to_json(", $value, ")::text")
     };
 }
+/// The rows of a list that came as JSON; each macro one kind of list, as `e`.
+macro_rules! ended_steps {
+    ($list:literal) => {
+        concat!(
+            "json_to_recordset(",
+            $list,
+            "::json) AS e(id uuid, status text, messages text, facts text)"
+        )
+    };
+}
+macro_rules! ended_places {
+    ($list:literal) => {
+        concat!(
+            "json_to_recordset(",
+            $list,
+            "::json) AS e(pipeline uuid, ordinal integer)"
+        )
+    };
+}
+macro_rules! events_of_steps {
+    ($list:literal) => {
+        concat!(
+            "json_to_recordset(",
+            $list,
+            "::json) AS e(task uuid, seq bigint, step uuid, status text, attempt integer,
+                 said_from integer, said_to integer)"
+        )
+    };
+}
+macro_rules! intents {
+    ($list:literal) => {
+        concat!(
+            "json_to_recordset(",
+            $list,
+            "::json) AS e(place integer, id uuid, step uuid, token uuid, node text, attempt integer,
+                 instance uuid, epoch bigint, change text)"
+        )
+    };
+}
+macro_rules! outcomes {
+    ($list:literal) => {
+        concat!(
+            "json_to_recordset(",
+            $list,
+            "::json) AS e(id uuid, token uuid, outcome text, evidence text, latency_ms bigint)"
+        )
+    };
+}
+macro_rules! for_share_of_steps {
+    () => {
+        " FOR SHARE OF s"
+    };
+}
 macro_rules! fresh_token {
     () => {
         "gen_random_uuid()"
@@ -82,6 +136,8 @@ mod claims;
 mod designs;
 #[path = "verbs/events.rs"]
 mod events;
+#[path = "verbs/finish.rs"]
+mod finish;
 #[path = "verbs/journal.rs"]
 mod journal;
 #[path = "verbs/leadership.rs"]
@@ -127,6 +183,15 @@ pub(crate) struct Backend {
     /// For heartbeats and leadership alone: all other connections may be taken for longer than an instance may be silent.
     pulse: PgPool,
     listener: Listener,
+    together: Together,
+}
+
+/// Writes that are done together when many ask at a time.
+#[derive(Default)]
+struct Together {
+    ends: Turns<finish::Finish, Advance>,
+    intents: Turns<journal::Intent, ()>,
+    outcomes: Turns<journal::Conclusion, ()>,
 }
 
 impl Backend {
@@ -157,7 +222,15 @@ impl Backend {
             readers,
             pulse,
             listener: Listener::new(base, options.connect_timeout),
+            together: Together::default(),
         })
+    }
+
+    /// Makes a write last.
+    async fn commit(&self, tx: Tx) -> Result<(), Fault> {
+        tx.commit().await?;
+        crate::count_commit();
+        Ok(())
     }
 
     /// Begins to write.
@@ -201,8 +274,7 @@ impl Backend {
             .bind(listen::CHANNEL)
             .execute(&mut *tx)
             .await?;
-        tx.commit().await?;
-        Ok(())
+        self.commit(tx).await
     }
 }
 

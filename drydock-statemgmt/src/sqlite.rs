@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
 use drydock_model::clock::Clock;
-use drydock_model::store::{Store, StoreError, StoreResult, Wake};
+use drydock_model::store::{Advance, Store, StoreError, StoreResult, Wake};
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::Options;
 use crate::column::moment;
 use crate::fault::{self, Fault, settle};
+use crate::turns::Turns;
 use crate::wake::{self, Subscriber};
 
 // SQLite locks the whole database, not rows.
@@ -64,6 +65,72 @@ macro_rules! json_text {
         concat!("json_quote(", $value, ")")
     };
 }
+/// The rows of a list that came as JSON; each macro one kind of list, as `e`.
+macro_rules! ended_steps {
+    ($list:literal) => {
+        concat!(
+            "(SELECT unhex(value ->> 'id') AS id, value ->> 'status' AS status,
+                  value ->> 'messages' AS messages, value ->> 'facts' AS facts
+              FROM json_each(",
+            $list,
+            ")) AS e"
+        )
+    };
+}
+macro_rules! ended_places {
+    ($list:literal) => {
+        concat!(
+            "(SELECT unhex(value ->> 'pipeline') AS pipeline, value ->> 'ordinal' AS ordinal
+              FROM json_each(",
+            $list,
+            ")) AS e"
+        )
+    };
+}
+macro_rules! events_of_steps {
+    ($list:literal) => {
+        concat!(
+            "(SELECT unhex(value ->> 'task') AS task, value ->> 'seq' AS seq,
+                  unhex(value ->> 'step') AS step, value ->> 'status' AS status,
+                  value ->> 'attempt' AS attempt, value ->> 'said_from' AS said_from,
+                  value ->> 'said_to' AS said_to
+              FROM json_each(",
+            $list,
+            ")) AS e"
+        )
+    };
+}
+macro_rules! intents {
+    ($list:literal) => {
+        concat!(
+            "(SELECT key AS place, unhex(value ->> 'id') AS id, unhex(value ->> 'step') AS step,
+                  unhex(value ->> 'token') AS token, value ->> 'node' AS node,
+                  value ->> 'attempt' AS attempt, unhex(value ->> 'instance') AS instance,
+                  value ->> 'epoch' AS epoch, value ->> 'change' AS change
+              FROM json_each(",
+            $list,
+            ")) AS e"
+        )
+    };
+}
+macro_rules! outcomes {
+    ($list:literal) => {
+        concat!(
+            "(SELECT unhex(value ->> 'id') AS id, unhex(value ->> 'token') AS token,
+                  value ->> 'outcome' AS outcome, value ->> 'evidence' AS evidence,
+                  value ->> 'latency_ms' AS latency_ms
+              FROM json_each(",
+            $list,
+            ")) AS e"
+        )
+    };
+}
+/// All writes wait for one another here.
+macro_rules! for_share_of_steps {
+    () => {
+        ""
+    };
+}
 macro_rules! fresh_token {
     () => {
         "randomblob(16)"
@@ -92,6 +159,8 @@ mod claims;
 mod designs;
 #[path = "verbs/events.rs"]
 mod events;
+#[path = "verbs/finish.rs"]
+mod finish;
 #[path = "verbs/journal.rs"]
 mod journal;
 #[path = "verbs/leadership.rs"]
@@ -125,6 +194,15 @@ pub(crate) struct Backend {
     readers: SqlitePool,
     clock: Arc<dyn Clock>,
     changes: watch::Sender<u64>,
+    together: Together,
+}
+
+/// Writes that are done together when many ask at a time.
+#[derive(Default)]
+struct Together {
+    ends: Turns<finish::Finish, Advance>,
+    intents: Turns<journal::Intent, ()>,
+    outcomes: Turns<journal::Conclusion, ()>,
 }
 
 impl Backend {
@@ -164,7 +242,15 @@ impl Backend {
             readers,
             clock: options.clock,
             changes: watch::Sender::new(0),
+            together: Together::default(),
         })
+    }
+
+    /// Makes a write last.
+    async fn commit(&self, tx: Tx) -> Result<(), Fault> {
+        tx.commit().await?;
+        crate::count_commit();
+        Ok(())
     }
 
     /// Begins to write; waits for its turn.
@@ -194,7 +280,7 @@ impl Backend {
 
     /// Commits, then calls whoever waits for a change.
     async fn commit_and_wake(&self, tx: Tx) -> Result<(), Fault> {
-        tx.commit().await?;
+        self.commit(tx).await?;
         wake::call(&self.changes);
         Ok(())
     }

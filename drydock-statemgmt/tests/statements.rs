@@ -206,7 +206,7 @@ async fn sqlite_scans(place: &Place) -> Vec<String> {
                 continue;
             };
             // A list that was handed in, what the statement itself has put together, one row of constants.
-            let made = ["json_each", "candidates", "c", "picked", "begun"];
+            let made = ["json_each", "candidates", "c", "picked", "begun", "held"];
             let made = made.contains(&scanned.split(' ').next().unwrap())
                 || scanned == "sqlite_schema"
                 || scanned.starts_with('(')

@@ -1,9 +1,11 @@
 //! `cargo xtask bench`: measurements of the release build. The last line of each is JSON.
 
 mod design;
+mod engine;
 mod oob;
 mod site;
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
@@ -28,8 +30,30 @@ pub(crate) struct Arguments {
     /// How many nodes the site has, where a benchmark makes one
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     nodes: u32,
+    /// Which database, where a benchmark takes one
+    #[arg(long, value_enum, default_value_t)]
+    store: BackEnd,
     #[command(flatten)]
     oob: oob::OobArguments,
+}
+
+/// The databases that an engine can be measured on.
+#[derive(Clone, Copy, Default, clap::ValueEnum)]
+enum BackEnd {
+    /// A file
+    #[default]
+    Sqlite,
+    /// A private PostgreSQL that flushes each commit to the disk
+    Postgres,
+}
+
+impl BackEnd {
+    fn as_str(self) -> &'static str {
+        match self {
+            BackEnd::Sqlite => "sqlite",
+            BackEnd::Postgres => "postgres",
+        }
+    }
 }
 
 struct Benchmark {
@@ -39,7 +63,7 @@ struct Benchmark {
 }
 
 /// Every benchmark there is.
-const BENCHMARKS: [Benchmark; 3] = [
+const BENCHMARKS: [Benchmark; 4] = [
     Benchmark {
         name: "demo",
         about: "a whole deployment on simulators without their delays: seconds from start to exit",
@@ -49,6 +73,11 @@ const BENCHMARKS: [Benchmark; 3] = [
         name: "design",
         about: "a site of --nodes nodes read, compiled and judged: milliseconds of each and of the second time, and memory",
         run: design::run,
+    },
+    Benchmark {
+        name: "engine",
+        about: "deploy_nodes on --nodes nodes with drivers that need no time, on --store: steps each second",
+        run: engine::run,
     },
     Benchmark {
         name: "oob",
@@ -124,6 +153,34 @@ fn demo_result(printed: &str) -> Result<Value> {
         && result["nodes"] == result["deployed"];
     ensure!(deployed, "the demo did not deploy every node: {line}");
     Ok(result)
+}
+
+/// Has the release build measure. `cargo xtask` itself is built without optimisation.
+fn by_release_build(repository: &Repository, arguments: &[&str]) -> Result<Value> {
+    let mut release = repository.cargo();
+    release.args(["run", "--release", "--quiet", "--package", "xtask", "--"]);
+    let printed = command::output(release.arg("bench").args(arguments))?;
+    let line = printed.lines().last().unwrap_or_default();
+    serde_json::from_str(line)
+        .with_context(|| format!("the release build's last line is not JSON: {line:?}"))
+}
+
+/// The most memory that this process ever held, in units of 1,000,000 bytes (proc(5), `VmHWM`).
+fn peak_rss_mb() -> Result<f64> {
+    let status = fs::read_to_string("/proc/self/status")
+        .context("cannot read how much memory this process took; is this Linux?")?;
+    let kibibytes: f64 = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| rest.trim().strip_suffix("kB"))
+        .and_then(|number| number.trim().parse().ok())
+        .context("the kernel does not say how much memory this process took")?;
+    Ok((kibibytes * 1024.0 / 100_000.0).round() / 10.0)
+}
+
+/// With two decimals.
+fn rounded(number: f64) -> f64 {
+    (number * 100.0).round() / 100.0
 }
 
 /// The middle one; of an even number the mean of the middle two.

@@ -13,7 +13,7 @@ struct Package {
     there: fn() -> bool,
 }
 
-const PACKAGES: [Package; 5] = [
+const PACKAGES: [Package; 6] = [
     Package {
         name: "postgresql",
         there: || postgres::programs().is_ok(),
@@ -21,6 +21,10 @@ const PACKAGES: [Package; 5] = [
     Package {
         name: "ipmitool",
         there: || command::works("ipmitool", &["-V"]),
+    },
+    Package {
+        name: "freeipmi-tools",
+        there: || command::works("ipmipower", &["--version"]),
     },
     Package {
         name: "openipmi",

@@ -34,6 +34,18 @@ impl Cluster {
     /// # Errors
     /// PostgreSQL is missing or does not come up; its log is in the error.
     pub(crate) fn start() -> Result<Cluster> {
+        Self::with(" -c fsync=off -c synchronous_commit=off -c full_page_writes=off")
+    }
+
+    /// As [`Cluster::start`], but with the server's own defaults: what is committed is on the disk.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub(crate) fn start_durable() -> Result<Cluster> {
+        Self::with("")
+    }
+
+    fn with(options: &str) -> Result<Cluster> {
         let programs = programs()?;
         let folder = reachable_folder()?;
         let mut cluster = Cluster {
@@ -52,7 +64,7 @@ impl Cluster {
         command::output(initdb.arg("-D").arg(cluster.data()))?;
         for _ in 0..PORTS_TO_TRY {
             cluster.port = free_port()?;
-            if cluster.pg_ctl_start().is_ok() {
+            if cluster.pg_ctl_start(options).is_ok() {
                 return Ok(cluster);
             }
         }
@@ -65,10 +77,19 @@ impl Cluster {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    fn pg_ctl_start(&self) -> Result<()> {
+    /// What the server answers to a question, one line for each row.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub(crate) fn ask(&self, sql: &str) -> Result<String> {
+        let mut psql = self.program("psql");
+        psql.args([&self.url(), "-At", "-c", sql]);
+        command::output(&mut psql)
+    }
+
+    fn pg_ctl_start(&self, more: &str) -> Result<()> {
         let options = format!(
-            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={} -c max_connections=300 \
-             -c fsync=off -c synchronous_commit=off -c full_page_writes=off",
+            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={} -c max_connections=300{more}",
             self.port,
             self.folder.path().display()
         );

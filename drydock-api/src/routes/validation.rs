@@ -58,7 +58,7 @@ pub(super) async fn validate(
         state.designs.resolve(&href).await
     };
     match result {
-        Ok(site) => Ok(answer(&site.findings, &state)),
+        Ok(site) => Ok(answer(&state.designs.judge(&site).await, &state)),
         Err(DesignError::Unreadable(findings)) => Ok(answer(&findings, &state)),
         // Also a design that cannot be had is one that is not valid; clients look for the reason among the messages.
         Err(DesignError::Reference(text) | DesignError::Unavailable(text)) => {

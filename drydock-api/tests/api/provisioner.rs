@@ -119,6 +119,8 @@ impl NodeProvisioner for Provisioner {
     }
 
     async fn images(&self) -> Result<BTreeMap<String, BTreeSet<String>>, DriverError> {
-        self.answer().map(|_| BTreeMap::new())
+        let kernels = BTreeSet::from(["ga-22.04".to_owned()]);
+        self.answer()
+            .map(|_| [("jammy".to_owned(), kernels)].into())
     }
 }

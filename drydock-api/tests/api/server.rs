@@ -16,6 +16,7 @@ use drydock_model::id::IdSource;
 use drydock_model::reference::References;
 use drydock_model::store::Store;
 use drydock_orchestrator::boot::service::BootService;
+use drydock_orchestrator::boot::templates::InProcess;
 use drydock_orchestrator::designs::Designs;
 use drydock_orchestrator::drivers::DriverSet;
 use drydock_orchestrator::engine::{Engine, Parts};
@@ -140,14 +141,18 @@ impl Server {
             })
             .unwrap(),
         );
-        let designs = Arc::new(Designs::new(
+        let mut designs = Designs::new(
             Arc::clone(&store),
             Arc::new(DesignIngester::default()),
             Arc::clone(&references),
-        ));
+        );
         let node = setup
             .provisioner
             .map(|provisioner| provisioner as Arc<dyn NodeProvisioner>);
+        if let Some(node) = &node {
+            designs = designs.with_provisioner(Arc::clone(node), Arc::clone(&clock));
+        }
+        let designs = Arc::new(designs);
         let (listener, address) = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let state = ApiState {
             store: Arc::clone(&store),
@@ -156,6 +161,7 @@ impl Server {
                 Arc::clone(&store),
                 Arc::clone(&designs),
                 references,
+                Arc::new(InProcess),
                 format!("http://{address}/api/v1.0/bootactions/"),
             ),
             provisioner: node.clone(),

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::server::{PATIENCE, SITE, Server};
+use crate::provisioner::Provisioner;
+use crate::server::{PATIENCE, SITE, Server, Setup};
 
 fn broken() -> String {
     SITE.replace("host_profile: base", "host_profile: bse")
@@ -196,4 +197,73 @@ async fn a_design_that_cannot_be_read_selects_nothing() {
     let answer = server.post("/nodefilter", &body).await;
     let message = answer.error(400, "invalid_design");
     assert!(message.contains("odd.yaml"), "{message}");
+}
+
+/// What is said of images and kernels, with its level.
+async fn said_of_the_platform(server: &Server, text: &str) -> Vec<(String, String)> {
+    let answer = server.client.post_yaml("/validatedesign", text).await;
+    let body: Value = serde_json::from_str(&answer.text()).unwrap();
+    body["details"]["messageList"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|message| message["rule"] == "platform/selection")
+        .map(|message| {
+            let text = |key: &str| message[key].as_str().unwrap().to_owned();
+            (text("level"), text("message"))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_provisioner_is_asked_for_images_and_kernels() {
+    let server = Server::with(Setup {
+        engine: false,
+        provisioner: Some(Provisioner::new(&[])),
+        ..Setup::default()
+    })
+    .await;
+    let info = |message: &str| [("Info".to_owned(), message.to_owned())];
+    assert_eq!(
+        said_of_the_platform(&server, SITE).await,
+        info("Platform Selection: Validation successful.")
+    );
+    let error = |message: &str| [("Error".to_owned(), message.to_owned())];
+    for (was, is, message) in [
+        (
+            "image: jammy",
+            "image: jimmy",
+            "the node provisioner does not offer the image jimmy",
+        ),
+        (
+            "kernel: ga-22.04",
+            "kernel: hwe-22.04",
+            "the node provisioner does not offer the kernel hwe-22.04 with jammy",
+        ),
+    ] {
+        assert_eq!(
+            said_of_the_platform(&server, &SITE.replace(was, is)).await,
+            error(message)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_provisioner_that_does_not_answer_is_no_fault_of_the_design() {
+    let provisioner = Provisioner::new(&[]);
+    provisioner.fall_sick();
+    let server = Server::with(Setup {
+        engine: false,
+        provisioner: Some(provisioner),
+        ..Setup::default()
+    })
+    .await;
+    let said = said_of_the_platform(&server, SITE).await;
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert_eq!(said[0].0, "Warning");
+    assert!(
+        said[0].1.starts_with("images and kernels are not checked:")
+            && said[0].1.contains("connection refused"),
+        "{said:?}"
+    );
 }

@@ -83,11 +83,18 @@ fn the_faulty_fullsite_is_refused_by_file_and_line() {
     );
     let errors: Vec<_> = said
         .lines()
-        .filter(|line| line.contains(": error [") && !line.starts_with('{'))
+        .filter(|line| line.starts_with("error ["))
         .collect();
     assert_eq!(errors.len(), 1, "{said}");
     assert!(
-        errors[0].contains("fullsite-yaml-faulty.yaml:392:11: error [network/allowed DD1007]"),
+        errors[0].starts_with("error [network/allowed DD1007]"),
+        "{said}"
+    );
+    let is_place = |line: &&str| line.trim_start().starts_with("-->");
+    let places: Vec<_> = said.lines().filter(is_place).collect();
+    assert_eq!(places.len(), 1, "{said}");
+    assert!(
+        places[0].ends_with("fullsite-yaml-faulty.yaml:392:11"),
         "{said}"
     );
 }

@@ -7,7 +7,14 @@ mod design;
 mod ipmitool;
 mod processes;
 mod refusals;
+mod rendering;
 mod schema;
 mod server;
 mod tree;
 mod validate;
+
+// The program is no library, and what a server asks its renderers cannot be asked from outside.
+#[allow(dead_code)]
+#[path = "../../src/sandbox.rs"]
+mod sandbox;
+mod watch;

@@ -1,10 +1,10 @@
 //! Boot actions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use base64::Engine;
 use drydock_model::design::Kind;
-use drydock_model::effective::{Asset, AssetKind, PipelineSegment};
+use drydock_model::effective::{Asset, AssetKind, BootAction, PipelineSegment};
 use drydock_model::finding::Level;
 
 use super::{Rule, Site, from_compilation};
@@ -123,39 +123,52 @@ pub(crate) static PATH: Rule = Rule {
 };
 
 fn paths(rule: &Rule, site: &Site<'_>, report: &mut Report) {
-    let mut first: HashMap<&str, Vec<(&str, &Asset)>> = HashMap::new();
-    for action in &site.compiled.design.boot_actions {
-        let assets = action.assets.iter().enumerate();
-        for (number, asset) in assets.filter(|(_, asset)| !asset.path.is_empty()) {
-            let earlier = first.entry(&asset.path).or_default();
-            // Whoever writes the same as another does no harm.
-            let other = earlier.iter().find(|(name, other)| {
-                *other != asset && (*name == action.name || meet(site, name, &action.name))
-            });
-            if let Some((other, _)) = other {
+    let contested = contested(&site.compiled.design.boot_actions);
+    if contested.is_empty() {
+        return;
+    }
+    let mut told: HashSet<(&str, usize, &str)> = HashSet::new();
+    for node in site.nodes() {
+        let mut first: HashMap<&str, (&str, &Asset)> = HashMap::new();
+        for action in &node.boot_actions {
+            for (number, asset) in contested.get(action.as_str()).into_iter().flatten() {
+                let (other, earlier) = *first.entry(&asset.path).or_insert((action, asset));
+                if earlier == *asset || !told.insert((action, *number, other)) {
+                    continue;
+                }
                 let message = format!(
-                    "BootAction {} writes {}, which BootAction {other} writes already, with other contents",
-                    action.name, asset.path
+                    "BootAction {action} writes {}, which BootAction {other} writes already, with other contents",
+                    asset.path
                 );
                 let number = number.to_string();
-                let place = site.of(
-                    Kind::BootAction,
-                    &action.name,
-                    &["assets", number.as_str(), "path"],
-                );
+                let path = ["assets", number.as_str(), "path"];
+                let place = site.of(Kind::BootAction, action, &path);
                 report.add(rule, message, "give each a path of its own", place);
             }
-            earlier.push((&action.name, asset));
         }
     }
 }
 
-/// Whether some node has both boot actions.
-fn meet(site: &Site<'_>, one: &str, other: &str) -> bool {
-    site.nodes().any(|node| {
-        let has = |name: &str| node.boot_actions.iter().any(|action| action == name);
-        has(one) && has(other)
-    })
+/// By the name of the boot action: its assets that are written to where another is with other contents, each with its place in the list.
+fn contested(actions: &[BootAction]) -> HashMap<&str, Vec<(usize, &Asset)>> {
+    let mut by_path: HashMap<&str, (&Asset, bool)> = HashMap::new();
+    for asset in actions.iter().flat_map(|action| &action.assets) {
+        let (first, differ) = by_path.entry(&asset.path).or_insert((asset, false));
+        *differ |= *first != asset;
+    }
+    by_path.retain(|path, (_, differ)| *differ && !path.is_empty());
+    let mut contested: HashMap<&str, Vec<(usize, &Asset)>> = HashMap::new();
+    for action in actions {
+        for (number, asset) in action.assets.iter().enumerate() {
+            if by_path.contains_key(asset.path.as_str()) {
+                contested
+                    .entry(&action.name)
+                    .or_default()
+                    .push((number, asset));
+            }
+        }
+    }
+    contested
 }
 
 /// Each node has a boot action.

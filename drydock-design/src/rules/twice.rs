@@ -48,7 +48,7 @@ fn walk(rule: &Rule, document: &Document, tree: &Tree, field: &str, report: &mut
 }
 
 fn list(rule: &Rule, document: &Document, items: &[Tree], field: &str, report: &mut Report) {
-    let mut seen: HashSet<&str> = HashSet::with_capacity(items.len());
+    let mut seen: HashSet<&str> = HashSet::new();
     for item in items {
         let by_name = item.get("name");
         let Some(name) = by_name.or(item.get("tag")).unwrap_or(item).as_text() else {
@@ -66,7 +66,7 @@ fn list(rule: &Rule, document: &Document, items: &[Tree], field: &str, report: &
             );
             report.add(rule, message, "write what was meant, or remove it", place());
         }
-        if seen.insert(name) {
+        if items.len() == 1 || seen.insert(name) {
             continue;
         }
         let level = if by_name.is_some() {

@@ -11,9 +11,18 @@ pub const TEMPLATE_LIMIT: usize = super::OUTPUT_LIMIT;
 /// Words, signs and stretches of text of one template. The published boot actions have a few hundred; a parsed one takes about 100 bytes.
 const TOKEN_LIMIT: usize = 250_000;
 
-/// Signs one upon the other in an expression, and branches one after the other. With 200, parsing takes less than half of the 2 MiB of stack that
-/// a thread has.
-const DEPTH_LIMIT: usize = 200;
+/// Signs one upon the other in an expression. This and the next three keep parsing, even unoptimised, within half of the 2 MiB of stack that a
+/// thread has.
+const SIGN_LIMIT: usize = 200;
+
+/// Brackets within brackets. The parser itself would take 74, or twice as many statements.
+const BRACKET_LIMIT: usize = 30;
+
+/// Statements within statements.
+const STATEMENT_LIMIT: usize = 30;
+
+/// Branches (`elif`) of the conditions around a place.
+const BRANCH_LIMIT: usize = 100;
 
 /// Checks a text that may be anything. What is no template at all is left to the parser, which says it better.
 ///
@@ -27,8 +36,7 @@ pub(super) fn check(template: &str) -> Result<(), String> {
         ));
     }
     let mut expression = Expression::default();
-    let mut branches = Branches::default();
-    let mut begins = false;
+    let mut statements = Statements::default();
     let tokens = tokenize(template, false, minijinja::syntax::SyntaxConfig::default());
     for (number, token) in tokens.map_while(Result::ok).enumerate() {
         let (token, span) = token;
@@ -40,23 +48,36 @@ pub(super) fn check(template: &str) -> Result<(), String> {
                 span,
             ));
         }
-        if begins {
-            branches.take(&token);
-        }
-        begins = matches!(token, Token::BlockStart);
         expression.take(&token);
-        if expression.depth > DEPTH_LIMIT {
+        statements.take(&token, expression.open.is_empty());
+        if expression.open.len() > BRACKET_LIMIT {
             return Err(too_much(
                 "an expression has more than",
-                DEPTH_LIMIT,
+                BRACKET_LIMIT,
+                "brackets within each other; take it apart with set",
+                span,
+            ));
+        }
+        if expression.depth > SIGN_LIMIT {
+            return Err(too_much(
+                "an expression has more than",
+                SIGN_LIMIT,
                 "signs upon each other; take it apart with set",
                 span,
             ));
         }
-        if branches.depth > DEPTH_LIMIT {
+        if statements.nested > STATEMENT_LIMIT {
             return Err(too_much(
                 "there are more than",
-                DEPTH_LIMIT,
+                STATEMENT_LIMIT,
+                "statements within each other; take them apart with macro",
+                span,
+            ));
+        }
+        if statements.branches > BRANCH_LIMIT {
+            return Err(too_much(
+                "there are more than",
+                BRANCH_LIMIT,
                 "branches after one if; look the value up in a map instead",
                 span,
             ));
@@ -117,26 +138,67 @@ impl Expression {
     }
 }
 
-/// How many `elif` the open `if`s have had, together.
+/// How many statements are open, and how many `elif` the open `if`s have had together.
 #[derive(Default)]
-struct Branches {
-    open: Vec<usize>,
-    depth: usize,
+struct Statements {
+    word: Word,
+    nested: usize,
+    ifs: Vec<usize>,
+    branches: usize,
 }
 
-impl Branches {
-    /// The first word of a statement.
-    fn take(&mut self, word: &Token<'_>) {
+/// What the current tag is, by its first word.
+#[derive(Default)]
+enum Word {
+    /// No statement, or one that nothing stands within.
+    #[default]
+    Other,
+    /// None yet: the tag has only begun.
+    Wanted,
+    /// Begins what something stands within.
+    Opens,
+    /// `set`: the same, unless a value is assigned.
+    Set,
+}
+
+impl Statements {
+    fn take(&mut self, token: &Token<'_>, outside_of_brackets: bool) {
+        match (&self.word, token) {
+            (_, Token::BlockStart) => self.word = Word::Wanted,
+            (Word::Wanted, Token::Ident(word)) => self.word = self.first(word),
+            (Word::Set, Token::Assign) if outside_of_brackets => self.word = Word::Other,
+            (Word::Opens | Word::Set, Token::BlockEnd) => {
+                self.nested += 1;
+                self.word = Word::Other;
+            }
+            (Word::Wanted, _) => self.word = Word::Other,
+            _ => {}
+        }
+    }
+
+    fn first(&mut self, word: &str) -> Word {
         match word {
-            Token::Ident("if") => self.open.push(0),
-            Token::Ident("elif") => {
-                if let Some(last) = self.open.last_mut() {
+            "if" => self.ifs.push(0),
+            "elif" => {
+                if let Some(last) = self.ifs.last_mut() {
                     *last += 1;
-                    self.depth += 1;
+                    self.branches += 1;
                 }
             }
-            Token::Ident("endif") => self.depth -= self.open.pop().unwrap_or_default(),
+            "endif" => self.branches -= self.ifs.pop().unwrap_or_default(),
             _ => {}
+        }
+        match word {
+            "if" | "for" | "with" | "filter" | "autoescape" | "block" | "macro" | "call" => {
+                Word::Opens
+            }
+            "set" => Word::Set,
+            _ => {
+                if word.starts_with("end") {
+                    self.nested = self.nested.saturating_sub(1);
+                }
+                Word::Other
+            }
         }
     }
 }
@@ -150,13 +212,16 @@ mod tests {
     #[test]
     fn what_stands_beside_each_other_is_not_deep() {
         let list = "a.b,".repeat(10_000);
-        let lines = "{% if a %}{{ b.c | d }}{% elif e %}{% endif %}\n".repeat(5_000);
+        let lines =
+            "{% if a %}{{ b.c | d }}{% elif e %}{% endif %}{% set x = y(z=1) %}\n".repeat(5_000);
+        let blocks = "{% set x %}{% for a in b %}{% endfor %}{% endset %}".repeat(5_000);
         let quoted = format!("{{{{ '{}' }}}}", "((((".repeat(1_000));
         for template in [
             "",
             "{% raw %}{{ ((( {% endraw %}",
             &format!("{{{{ [{list}] }}}}"),
             &lines,
+            &blocks,
             &quoted,
         ] {
             assert_eq!(check(template), Ok(()));
@@ -165,9 +230,9 @@ mod tests {
 
     #[test]
     fn a_tag_begins_anew() {
-        let open = format!("{{{{ {} }}}}", "(".repeat(DEPTH_LIMIT));
-        assert_eq!(check(&format!("{open}{open}")), Ok(()));
-        assert!(check(&format!("{open}\n{{{{ ({} }}}}", &open[3..203])).is_err());
+        let deep = format!("{{{{ a{} }}}}", ".b".repeat(SIGN_LIMIT));
+        assert_eq!(check(&format!("{deep}{deep}")), Ok(()));
+        assert!(check(&deep.replace("a.", "not a.")).is_err());
     }
 
     #[test]
@@ -175,8 +240,13 @@ mod tests {
         for (template, words) in [
             (format!("\n{{{{ a{} }}}}", ".b".repeat(201)), "200 signs"),
             (
-                format!("\n{{% if a %}}{}{{% endif %}}", "{% elif b %}".repeat(201)),
-                "200 branches",
+                format!("\n{{% if a %}}{}{{% endif %}}", "{% elif b %}".repeat(101)),
+                "100 branches",
+            ),
+            (format!("\n{{{{ {}", "[".repeat(31)), "30 brackets"),
+            (
+                format!("\n{}", "{% set a | b(c=1) %}{% with %}".repeat(26)),
+                "30 statements",
             ),
             (
                 format!("\n{}", "{{ a }}".repeat(100_000)),

@@ -4,17 +4,32 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use minijinja::machinery::Span;
 use minijinja::machinery::ast::{Call, CallArg, Expr, IfCond, Macro, Stmt};
+
+/// What is looked up when it is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Applied {
+    /// `value | name`
+    Filter,
+    /// `value is name`
+    Test,
+}
+
+/// A line, from 1, and what tells two places in it apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub line: u16,
+    offset: u32,
+}
 
 /// What a template asks for by name.
 #[derive(Debug, Default)]
 pub(super) struct Names<'a> {
     /// Variables that the template does not define itself.
     pub variables: BTreeSet<&'a str>,
-    /// Filters, each with the line of its first use.
-    pub filters: HashMap<&'a str, u16>,
-    /// Tests, likewise.
-    pub tests: HashMap<&'a str, u16>,
+    /// Filters and tests, each with its first use.
+    pub applied: HashMap<(Applied, &'a str), Place>,
 }
 
 /// Collects them. The tree must not be deep: this goes down it by calling itself.
@@ -215,14 +230,12 @@ impl<'a> Walk<'a> {
                 self.maybe(choice.false_expr.as_ref());
             }
             Expr::Filter(filter) => {
-                let line = filter.span().start_line;
-                self.names.filters.entry(filter.name).or_insert(line);
+                self.apply(Applied::Filter, filter.name, filter.span());
                 self.maybe(filter.expr.as_ref());
                 self.arguments(&filter.args);
             }
             Expr::Test(test) => {
-                let line = test.span().start_line;
-                self.names.tests.entry(test.name).or_insert(line);
+                self.apply(Applied::Test, test.name, test.span());
                 self.expression(&test.expr);
                 self.arguments(&test.args);
             }
@@ -239,6 +252,14 @@ impl<'a> Walk<'a> {
                 self.expressions(&map.values);
             }
         }
+    }
+
+    fn apply(&mut self, what: Applied, name: &'a str, span: Span) {
+        let place = Place {
+            line: span.start_line,
+            offset: span.start_offset,
+        };
+        self.names.applied.entry((what, name)).or_insert(place);
     }
 
     fn expressions(&mut self, expressions: &[Expr<'a>]) {

@@ -74,6 +74,30 @@ fn the_samples_are_valid() {
     }
 }
 
+/// What layering and substitution will complete is what editors see most.
+#[test]
+fn trees_of_layers_are_valid_before_they_are_rendered() {
+    let any = Judge::new(schema::all());
+    let mut folders = vec![format!("{}/../examples/trees", env!("CARGO_MANIFEST_DIR")).into()];
+    let mut ours = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir::<std::path::PathBuf>(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "yaml") {
+                for document in values(&std::fs::read_to_string(&path).unwrap()) {
+                    let name = format!("{}: {}", path.display(), document["metadata"]["name"]);
+                    any.judge(&document)
+                        .unwrap_or_else(|why| panic!("{name}: {why}"));
+                    ours += usize::from(kind(&document).is_some());
+                }
+            }
+        }
+    }
+    assert!(ours > 20, "{ours}");
+}
+
 /// The kind of a document of ours.
 fn kind(document: &Value) -> Option<Kind> {
     let schema = document["schema"]

@@ -84,11 +84,10 @@ fn no_text_is_too_deep_or_too_long_for_the_check() {
     let many = |what: &str| what.repeat(100_000);
     let (open, close) = (many("("), many(")"));
     let texts = [
-        // These two bounds are the parser's own.
-        (format!("{{{{ {}1{} }}}}", "(".repeat(99), ")".repeat(99)), "recursion"),
-        (many("{% if true %}"), "recursion"),
-        (format!("{{{{ {open}node{close} }}}}"), "200 signs"),
-        (format!("{{{{ {}1 }}}}", many("[")), "200 signs"),
+        ("{% if true %}".repeat(1_000), "30 statements"),
+        (many("{% set a %}"), "30 statements"),
+        (format!("{{{{ {open}node{close} }}}}"), "30 brackets"),
+        (format!("{{{{ {}1 }}}}", many("[")), "30 brackets"),
         (format!("{{{{ {}1 }}}}", many("not ")), "200 signs"),
         (format!("{{{{ {}1 }}}}", many("- ")), "200 signs"),
         (format!("{{{{ node{} }}}}", many(".a")), "200 signs"),
@@ -97,10 +96,10 @@ fn no_text_is_too_deep_or_too_long_for_the_check() {
         (format!("{{{{ node{} }}}}", many("|upper")), "200 signs"),
         (format!("{{{{ 1{} }}}}", many(" if 1")), "200 signs"),
         (format!("{{{{ 1{} }}}}", many("+1")), "200 signs"),
-        (format!("{{% set {open}a{close} = 1 %}}"), "200 signs"),
+        (format!("{{% set {open}a{close} = 1 %}}"), "30 brackets"),
         (
             format!("{{% if 1 %}}{}{{% endif %}}", many("{% elif 1 %}")),
-            "200 branches",
+            "100 branches",
         ),
         (many("{{ node }}"), "250000 words"),
         (" ".repeat((16 << 20) + 1), "16777217 bytes"),
@@ -117,21 +116,21 @@ fn what_keeps_within_the_bounds_needs_little_stack() {
     let deep = |what: &str, times: usize| what.repeat(times);
     let nested = format!(
         "{}{{{{ {}1{} }}}}{}",
-        deep("{% if 1 %}{% elif 2 %}", 100),
-        deep("(", 20),
-        deep(")", 20),
-        deep("{% endif %}", 100)
+        deep("{% if 1 %}{% elif 2 %}{% elif 3 %}{% elif 4 %}", 30),
+        deep("(not ", 30),
+        deep(")", 30),
+        deep("{% endif %}", 30)
     );
     let texts = [
         nested,
-        format!("{{{{ {}1{} }}}}", deep("(", 70), deep(")", 70)),
+        format!("{{{{ {}1{} }}}}", deep("(", 30), deep(")", 30)),
         format!("{{{{ {}1 }}}}", deep("not ", 200)),
         format!("{{{{ {}1 }}}}", deep("- ", 200)),
         format!("{{{{ node{} }}}}", deep(".a", 200)),
         format!("{{{{ node{} }}}}", deep("|upper", 200)),
         format!("{{{{ 1{} }}}}", deep("+1", 200)),
-        format!("{{% set {}a{} = 1 %}}", deep("(", 199), deep(")", 199)),
-        format!("{{% if 1 %}}{}{{% endif %}}", deep("{% elif 1 %}", 200)),
+        format!("{{% set {}a{} = 1 %}}", deep("(", 30), deep(")", 30)),
+        format!("{{% if 1 %}}{}{{% endif %}}", deep("{% elif 1 %}", 100)),
         "x".repeat(10 << 20),
         format!("{}{}", "x".repeat(10 << 20), "{{ node }}".repeat(80_000)),
     ];

@@ -209,9 +209,9 @@ fn without_a_parent_a_document_stays_as_it_is() {
     assert_eq!(
         orphans,
         [
-            "s site.yaml:3:82",
-            "low site.yaml:11:91",
-            "mid site.yaml:11:91"
+            "s site.yaml:3:83",
+            "low site.yaml:11:92",
+            "mid site.yaml:11:92"
         ]
     );
     assert_eq!(

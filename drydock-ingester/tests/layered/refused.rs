@@ -109,7 +109,7 @@ fn an_abstract_document_without_a_policy_asks_for_its_folder() {
         "{}",
     );
     let findings = refused(&[source("base.yaml", &text)]);
-    assert_eq!(shown(&findings), ["base.yaml:2:1 document/layering"]);
+    assert_eq!(shown(&findings), ["base.yaml:3:55 document/layering"]);
     assert!(
         findings[0]
             .diagnostic

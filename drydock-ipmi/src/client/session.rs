@@ -33,8 +33,8 @@ pub struct Session {
 /// 6.12.13), others, ipmi_sim among them, carry it out again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Resend {
-    /// A read: the same datagram, then the same rqSeq in new packets, because a BMC that drops what it has seen answers
-    /// nothing else when its first answer was lost.
+    /// A read, or a write that may come late: the same datagram, then the same rqSeq in new packets, because a BMC that drops
+    /// what it has seen answers nothing else when its first answer was lost.
     Anew,
     /// A write of a state, which may be carried out twice: the same datagram. Not in new packets: one that the network
     /// held back would still count after the next command.
@@ -209,20 +209,35 @@ impl Session {
     /// As [`Session::set_boot_device`].
     pub async fn set_boot_flags(&mut self, flags: [u8; 5]) -> Result<(), Error> {
         let bracket = self
-            .try_boot_parameter("begin boot options", &[boot::SET_IN_PROGRESS, 1])
+            .try_boot_parameter(
+                "begin boot options",
+                &[boot::SET_IN_PROGRESS, 1],
+                Resend::Same,
+            )
             .await?;
         self.try_boot_parameter(
             "keep boot flags without power command",
             &[boot::FLAG_CLEARING, boot::KEEP_WITHOUT_CONTROL],
+            // Always the same value, so that a packet that comes late changes nothing.
+            Resend::Anew,
         )
         .await?;
         let [a, b, c, d, e] = flags;
         let outcome = self
-            .boot_parameter("set boot flags", &[boot::FLAGS, a, b, c, d, e])
+            .boot_parameter(
+                "set boot flags",
+                &[boot::FLAGS, a, b, c, d, e],
+                Resend::Same,
+            )
             .await;
         if bracket {
             let end = self
-                .try_boot_parameter("end boot options", &[boot::SET_IN_PROGRESS, 0])
+                .try_boot_parameter(
+                    "end boot options",
+                    &[boot::SET_IN_PROGRESS, 0],
+                    // What is under way is over, whenever it is said.
+                    Resend::Anew,
+                )
                 .await;
             outcome.and(end.map(drop))
         } else {
@@ -283,20 +298,30 @@ impl Session {
         .await
     }
 
-    async fn boot_parameter(&mut self, attempted: &str, data: &[u8]) -> Result<(), Error> {
+    async fn boot_parameter(
+        &mut self,
+        attempted: &str,
+        data: &[u8],
+        resend: Resend,
+    ) -> Result<(), Error> {
         self.command(Call {
             attempted,
             id: CommandId::SET_BOOT_OPTIONS,
             data,
-            resend: Resend::Same,
+            resend,
         })
         .await
         .map(drop)
     }
 
     /// Sets a boot parameter that BMCs may lack; tells whether it was taken.
-    async fn try_boot_parameter(&mut self, attempted: &str, data: &[u8]) -> Result<bool, Error> {
-        match self.boot_parameter(attempted, data).await {
+    async fn try_boot_parameter(
+        &mut self,
+        attempted: &str,
+        data: &[u8],
+        resend: Resend,
+    ) -> Result<bool, Error> {
+        match self.boot_parameter(attempted, data, resend).await {
             Ok(()) => Ok(true),
             Err(
                 error @ (Error::Unsupported { .. }

@@ -4,11 +4,11 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use drydock_design::template;
 use drydock_model::effective::{Asset, PipelineSegment};
 use drydock_model::reference::{ReferenceError, ReferenceFault, References};
 
 use super::context::TemplateContext;
+use super::templates::{TemplateError, Templates};
 
 /// Why an asset could not be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,11 +34,16 @@ pub(crate) async fn render(
     asset: &Asset,
     context: &TemplateContext,
     references: &dyn References,
+    templates: &dyn Templates,
 ) -> Result<Vec<u8>, RenderError> {
     let fault = |message: String| RenderError {
         asset: asset.path.clone(),
         message,
         transient: false,
+    };
+    let unrendered = |error: TemplateError| RenderError {
+        transient: error.transient,
+        ..fault(error.message)
     };
     let data = match (&asset.data, &asset.location) {
         (Some(data), _) => data.clone().into_bytes(),
@@ -47,8 +52,10 @@ pub(crate) async fn render(
                 location.clone().into_bytes(),
                 &asset.location_pipeline,
                 context,
+                templates,
             )
-            .map_err(&fault)?;
+            .await
+            .map_err(unrendered)?;
             let location = String::from_utf8(location)
                 .map_err(|_| fault("the location is not text after its pipeline".into()))?;
             references
@@ -62,14 +69,18 @@ pub(crate) async fn render(
         }
         (None, None) => return Err(fault("has neither data nor a location".into())),
     };
-    run(data, &asset.data_pipeline, context).map_err(fault)
+    run(data, &asset.data_pipeline, context, templates)
+        .await
+        .map_err(unrendered)
 }
 
-fn run(
+async fn run(
     mut data: Vec<u8>,
     pipeline: &[PipelineSegment],
     context: &TemplateContext,
-) -> Result<Vec<u8>, String> {
+    templates: &dyn Templates,
+) -> Result<Vec<u8>, TemplateError> {
+    let fault = |message: String| TemplateError::of_template(message);
     for segment in pipeline {
         data = match segment {
             PipelineSegment::Base64Decode => {
@@ -77,17 +88,23 @@ fn run(
                 data.retain(|byte| !byte.is_ascii_whitespace());
                 STANDARD
                     .decode(&data)
-                    .map_err(|error| format!("base64_decode: {error}"))?
+                    .map_err(|error| fault(format!("base64_decode: {error}")))?
             }
             PipelineSegment::Base64Encode => STANDARD.encode(&data).into_bytes(),
             PipelineSegment::Utf8Decode | PipelineSegment::Utf8Encode => String::from_utf8(data)
-                .map_err(|error| format!("not UTF-8 text: {error}"))?
+                .map_err(|error| fault(format!("not UTF-8 text: {error}")))?
                 .into_bytes(),
             PipelineSegment::Template => {
                 let text = String::from_utf8(data)
-                    .map_err(|error| format!("template: not UTF-8 text: {error}"))?;
-                template::render(&text, context)
-                    .map_err(|error| format!("template: {error}"))?
+                    .map_err(|error| fault(format!("template: not UTF-8 text: {error}")))?;
+                let context = serde_json::to_value(context)
+                    .map_err(|error| fault(format!("template: no context: {error}")))?;
+                let rendered = templates.render(&text, &context).await;
+                rendered
+                    .map_err(|error| TemplateError {
+                        message: format!("template: {}", error.message),
+                        ..error
+                    })?
                     .into_bytes()
             }
         };

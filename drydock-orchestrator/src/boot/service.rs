@@ -17,6 +17,7 @@ use super::cache::{Archives, Wanted};
 use super::context::TemplateContext;
 use super::keys::opens;
 use super::render::{RenderError, render};
+use super::templates::Templates;
 use crate::designs::{CompiledSite, DesignError, Designs};
 
 /// Mode of an asset that names none.
@@ -67,6 +68,7 @@ pub struct BootService {
     store: Arc<dyn Store>,
     designs: Arc<Designs>,
     references: Arc<dyn References>,
+    templates: Arc<dyn Templates>,
     report_url: String,
     archives: Archives,
 }
@@ -77,12 +79,14 @@ impl BootService {
         store: Arc<dyn Store>,
         designs: Arc<Designs>,
         references: Arc<dyn References>,
+        templates: Arc<dyn Templates>,
         report_url: String,
     ) -> Self {
         BootService {
             store,
             designs,
             references,
+            templates,
             report_url,
             archives: Archives::default(),
         }
@@ -132,7 +136,7 @@ impl BootService {
                 &context.design_ref,
             );
             for asset in action.assets.iter().filter(|asset| asset.kind == kind) {
-                let data = render(asset, &seen, &*self.references)
+                let data = render(asset, &seen, &*self.references, &*self.templates)
                     .await
                     .map_err(BootError::Render)?;
                 members.push(Member {

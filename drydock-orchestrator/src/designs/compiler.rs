@@ -43,6 +43,11 @@ impl Compiler {
         self
     }
 
+    /// By what it judges.
+    pub(super) fn rules(&self) -> &Options {
+        &self.rules
+    }
+
     /// Keeps designs of so many bytes together, by an estimate; 0: none.
     #[must_use]
     pub fn with_cache_bytes(mut self, bytes: usize) -> Self {

@@ -10,7 +10,7 @@ use drydock_model::store::TaskTree;
 use drydock_model::task::{ResultStatus, Task, TaskAction, TaskStatus};
 use drydock_orchestrator::outcome;
 use drydock_orchestrator::planner::{is_node_scoped, plan};
-use drydock_orchestrator::settings::Timeouts;
+use drydock_orchestrator::settings::{EngineSettings, Timeouts};
 use drydock_orchestrator::system::RandomIds;
 use serde_json::Map;
 
@@ -79,6 +79,17 @@ fn the_deadlines_are_those_that_operators_know() {
         timeouts.of(StepAction::InterrogateOob),
         Duration::from_secs(300)
     );
+}
+
+#[test]
+fn a_dead_leader_is_missed_after_seconds() {
+    let settings = EngineSettings::default();
+    let seconds = |duration: Duration| duration.as_secs_f64();
+    assert_eq!(seconds(settings.grace_period), 5.0);
+    assert_eq!(seconds(settings.claim_interval), 1.0);
+    assert_eq!(seconds(settings.heartbeat), 1.0);
+    assert_eq!(seconds(settings.clock_skew), 1.0);
+    assert_eq!(settings.nodes_in_flight, None);
 }
 
 /// A tree of pipelines, each a node (or `-` for the site) and the states of its steps.

@@ -1,4 +1,4 @@
-//! What the end of a step, or its waiting, moves on.
+//! What a step that waits, and the end of a stage or of a task, moves on.
 //!
 //! Whoever moves a task on holds its row: of two pipelines that end at the same moment the second sees
 //! the end of the first, and one of them opens the next stage.
@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use drydock_model::id::{ClaimToken, TaskId};
 use drydock_model::step::Step;
-use drydock_model::store::{Advance, StepEnd, StoreError};
+use drydock_model::store::StoreError;
 use drydock_model::strategy::Strategy;
 use drydock_model::task::Message;
 use sqlx::Row as _;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::events::{self, Event};
 use super::{Backend, Conn, rows, stamp, waves};
-use crate::column::{after, from_json, to_json};
+use crate::column::{after, to_json};
 use crate::fault::Fault;
 
 /// A step under the current token, its task's row and its own locked.
@@ -26,8 +26,6 @@ struct Held {
     terminate: bool,
     /// Something arrived for it since it was claimed.
     poked: bool,
-    /// How its task goes through its nodes.
-    strategy: Option<Strategy>,
     /// For what it was last said to wait.
     told: Option<String>,
 }
@@ -40,14 +38,13 @@ async fn hold(conn: &mut Conn, step: TaskId, token: ClaimToken) -> Result<Held, 
             .fetch_optional(&mut *conn)
             .await?;
     let task = task.ok_or(StoreError::StaleClaim)?;
-    let of_task = sqlx::query(concat!(
-        "SELECT terminate, strategy FROM tasks WHERE id = $1",
+    let terminate = sqlx::query_scalar(concat!(
+        "SELECT terminate FROM tasks WHERE id = $1",
         for_update!()
     ))
     .bind(task)
     .fetch_one(&mut *conn)
     .await?;
-    let strategy: Option<String> = of_task.try_get("strategy")?;
     let row = sqlx::query(concat!(
         "SELECT * FROM steps WHERE id = $1 AND token = $2 AND status = 'running'",
         for_update!()
@@ -59,84 +56,9 @@ async fn hold(conn: &mut Conn, step: TaskId, token: ClaimToken) -> Result<Held, 
     .ok_or(StoreError::StaleClaim)?;
     Ok(Held {
         step: rows::step(&row)?,
-        terminate: of_task.try_get("terminate")?,
+        terminate,
         poked: row.try_get("poked")?,
-        strategy: strategy
-            .map(|text| from_json("tasks.strategy", &text))
-            .transpose()?,
         told: row.try_get("told")?,
-    })
-}
-
-pub(super) async fn finish(
-    backend: &Backend,
-    step: TaskId,
-    token: ClaimToken,
-    end: &StepEnd,
-) -> Result<Advance, Fault> {
-    let mut tx = backend.write().await?;
-    let held = hold(&mut tx, step, token).await?;
-    let now = backend.now(&mut tx).await?;
-    let Held {
-        step: held,
-        strategy,
-        ..
-    } = held;
-    let Step {
-        task,
-        stage,
-        pipeline,
-        ordinal,
-        attempt,
-        ..
-    } = held;
-    let status = if end.success { "done" } else { "failed" };
-    let messages = with_messages(&held.messages, &end.messages)?;
-    sqlx::query(
-        "UPDATE steps SET status = $2, messages = $3, facts = $4, ended = $5, updated = $5,
-             holder = NULL, token = NULL
-         WHERE id = $1",
-    )
-    .bind(step.0)
-    .bind(status)
-    .bind(messages)
-    .bind(to_json(&end.facts)?)
-    .bind(stamp(now))
-    .execute(&mut *tx)
-    .await?;
-    let before = held.messages.len();
-    let event = Event {
-        step: Some((step.0, attempt)),
-        status,
-        said: before..before + end.messages.len(),
-        ..Event::default()
-    };
-    events::tell(&mut tx, task.0, now, event).await?;
-    let mut ready = if end.success {
-        ready_next(&mut tx, pipeline.0, ordinal, now).await?
-    } else {
-        skip_rest(&mut tx, pipeline.0, ordinal, now).await?;
-        0
-    };
-    // In a task that is being terminated nothing is pending any more, so none of this finds a row.
-    if let Some(strategy) = strategy.as_ref().filter(|_| ready == 0) {
-        if !end.success {
-            waves::stop_if_due(&mut tx, strategy, &held, now).await?;
-        }
-        ready = waves::make_way(&mut tx, strategy, task.0, stage, now).await?;
-    }
-    if ready == 0 && !is_open(&mut tx, task.0, Some(stage)).await? {
-        if site_failed(&mut tx, task.0, stage).await? {
-            skip_stages_after(&mut tx, task.0, stage, now).await?;
-        } else {
-            ready = open_stage_after(&mut tx, task.0, stage, strategy.as_ref(), now).await?;
-        }
-    }
-    let task_ended = ready == 0 && close_if_over(&mut tx, task.0, now).await?;
-    backend.commit_and_wake(tx).await?;
-    Ok(Advance {
-        ready: usize::try_from(ready).unwrap_or(usize::MAX),
-        task_ended,
     })
 }
 
@@ -282,7 +204,11 @@ pub(super) async fn open_stage_after(
 }
 
 /// Whether anything may still happen in a stage, or in the task as a whole.
-async fn is_open(conn: &mut Conn, task: Uuid, stage: Option<i32>) -> Result<bool, Fault> {
+pub(super) async fn is_open(
+    conn: &mut Conn,
+    task: Uuid,
+    stage: Option<i32>,
+) -> Result<bool, Fault> {
     let query = match stage {
         Some(_) => {
             "SELECT EXISTS (SELECT 1 FROM steps WHERE task = $1 AND stage = $2
@@ -301,25 +227,8 @@ async fn is_open(conn: &mut Conn, task: Uuid, stage: Option<i32>) -> Result<bool
     Ok(query.fetch_one(conn).await?)
 }
 
-async fn ready_next(
-    conn: &mut Conn,
-    pipeline: Uuid,
-    ordinal: i32,
-    now: DateTime<Utc>,
-) -> Result<u64, Fault> {
-    let next = sqlx::query(
-        "UPDATE steps SET status = 'ready', updated = $3
-         WHERE pipeline = $1 AND ordinal = $2 AND status = 'pending'",
-    )
-    .bind(pipeline)
-    .bind(ordinal + 1)
-    .bind(stamp(now))
-    .execute(conn)
-    .await?;
-    Ok(next.rows_affected())
-}
-
-async fn skip_rest(
+/// What is left of a pipeline after a failure is skipped.
+pub(super) async fn skip_rest(
     conn: &mut Conn,
     pipeline: Uuid,
     ordinal: i32,
@@ -337,7 +246,8 @@ async fn skip_rest(
     Ok(())
 }
 
-async fn site_failed(conn: &mut Conn, task: Uuid, stage: i32) -> Result<bool, Fault> {
+/// Whether a step of the site has failed in a stage.
+pub(super) async fn site_failed(conn: &mut Conn, task: Uuid, stage: i32) -> Result<bool, Fault> {
     Ok(sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM steps
          WHERE task = $1 AND stage = $2 AND node IS NULL AND status = 'failed')",
@@ -348,7 +258,8 @@ async fn site_failed(conn: &mut Conn, task: Uuid, stage: i32) -> Result<bool, Fa
     .await?)
 }
 
-async fn skip_stages_after(
+/// What comes after a stage is skipped.
+pub(super) async fn skip_stages_after(
     conn: &mut Conn,
     task: Uuid,
     stage: i32,

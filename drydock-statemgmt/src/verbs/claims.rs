@@ -13,7 +13,9 @@ use serde_json::{Map, Value};
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{Backend, Conn, Row, advance, during, id_list, leadership, release, rows, stamp};
+use super::{
+    Backend, Conn, Row, advance, during, finish, id_list, leadership, release, rows, stamp,
+};
 use crate::column::from_json;
 use crate::fault::Fault;
 
@@ -73,7 +75,15 @@ impl StepStore for Backend {
         token: ClaimToken,
         end: &StepEnd,
     ) -> StoreResult<Advance> {
-        during("ending a step", advance::finish(self, step, token, end)).await
+        let job = finish::Finish {
+            step,
+            token,
+            end: end.clone(),
+        };
+        let together = async |jobs: Vec<finish::Finish>| {
+            during("ending steps", finish::all(self, &jobs)).await
+        };
+        self.together.ends.done(job, together).await
     }
 
     async fn return_unknown(&self, instance: InstanceId, keep: &[ClaimToken]) -> StoreResult<u64> {
@@ -139,7 +149,7 @@ async fn claim(
             })
         })
         .collect::<Result<Vec<_>, Fault>>()?;
-    tx.commit().await?;
+    backend.commit(tx).await?;
     Ok(in_order(claims))
 }
 

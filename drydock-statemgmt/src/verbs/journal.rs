@@ -1,26 +1,46 @@
 //! The journal of changes.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use drydock_model::change::{ChangeOutcome, JournalEntry};
 use drydock_model::id::{ChangeId, ClaimToken, Epoch, InstanceId, TaskId};
 use drydock_model::store::{JournalStore, StoreError, StoreResult};
+use serde_json::json;
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{Backend, Row, during, stamp};
+use super::{Backend, Conn, Row, during, stamp};
 use crate::column::{from_json, from_word, to_json};
 use crate::fault::Fault;
+
+/// An intent under a claim.
+pub(crate) struct Intent {
+    token: ClaimToken,
+    entry: JournalEntry,
+}
+
+/// An outcome under a claim.
+pub(crate) struct Conclusion {
+    token: ClaimToken,
+    change: ChangeId,
+    outcome: ChangeOutcome,
+    evidence: String,
+    latency_ms: i64,
+}
 
 #[async_trait]
 impl JournalStore for Backend {
     async fn record_intent(&self, token: ClaimToken, entry: &JournalEntry) -> StoreResult<()> {
-        during(
-            "writing an intent to the journal",
-            intend(self, token, entry),
-        )
-        .await
+        let job = Intent {
+            token,
+            entry: entry.clone(),
+        };
+        let together = async |jobs: Vec<Intent>| {
+            during("writing intents to the journal", intend_all(self, &jobs)).await
+        };
+        self.together.intents.done(job, together).await
     }
 
     async fn record_outcome(
@@ -31,12 +51,17 @@ impl JournalStore for Backend {
         evidence: &str,
         latency: Duration,
     ) -> StoreResult<()> {
-        let latency_ms = i64::try_from(latency.as_millis()).unwrap_or(i64::MAX);
-        during(
-            "writing an outcome to the journal",
-            conclude(self, token, change, outcome, evidence, latency_ms),
-        )
-        .await
+        let job = Conclusion {
+            token,
+            change,
+            outcome,
+            evidence: evidence.to_owned(),
+            latency_ms: i64::try_from(latency.as_millis()).unwrap_or(i64::MAX),
+        };
+        let together = async |jobs: Vec<Conclusion>| {
+            during("writing outcomes to the journal", conclude_all(self, &jobs)).await
+        };
+        self.together.outcomes.done(job, together).await
     }
 
     async fn step_journal(&self, step: TaskId) -> StoreResult<Vec<JournalEntry>> {
@@ -98,102 +123,172 @@ fn entry(row: &Row) -> Result<JournalEntry, Fault> {
     })
 }
 
-/// The share lock lets nobody take the step over until the intent is there: whoever claims it next
+/// Writes intents; the verdict on each. The share lock lets nobody take a step over until its intent is there: whoever claims it next
 /// finds the intent in the journal.
-async fn intend(backend: &Backend, token: ClaimToken, entry: &JournalEntry) -> Result<(), Fault> {
+async fn intend_all(backend: &Backend, jobs: &[Intent]) -> Result<Vec<StoreResult<()>>, Fault> {
     let mut tx = backend.write().await?;
-    let held: Option<Uuid> = sqlx::query_scalar(concat!(
-        "SELECT task FROM steps WHERE id = $1 AND token = $2",
-        for_share!()
-    ))
-    .bind(entry.step.0)
-    .bind(token.0)
-    .fetch_optional(&mut *tx)
-    .await?;
-    let task = held.ok_or(StoreError::StaleClaim)?;
     let now = backend.now(&mut tx).await?;
-    let written = sqlx::query(
-        "INSERT INTO journal
-            (id, task, step, node, attempt, instance, epoch, token, change, intended)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-         ON CONFLICT (id) DO NOTHING",
-    )
-    .bind(entry.id.0)
-    .bind(task)
-    .bind(entry.step.0)
-    .bind(&entry.node)
-    .bind(entry.attempt)
-    .bind(entry.instance.0)
-    .bind(entry.epoch.0)
-    .bind(token.0)
-    .bind(to_json(&entry.change)?)
-    .bind(stamp(now))
-    .execute(&mut *tx)
-    .await?
-    .rows_affected();
-    if written == 0 {
-        // Repeated because the answer was lost is fine; anything else is not.
-        let same: Option<Uuid> =
-            sqlx::query_scalar("SELECT id FROM journal WHERE id = $1 AND token = $2")
-                .bind(entry.id.0)
-                .bind(token.0)
-                .fetch_optional(&mut *tx)
-                .await?;
-        if same.is_none() {
-            return Err(StoreError::Conflict(format!(
-                "the journal has an entry {} of another claim already",
-                entry.id
-            ))
-            .into());
-        }
+    let mut list = Vec::with_capacity(jobs.len());
+    for (place, Intent { token, entry }) in jobs.iter().enumerate() {
+        list.push(json!({
+            "place": place,
+            "id": hex(entry.id.0),
+            "step": hex(entry.step.0),
+            "token": hex(token.0),
+            "node": entry.node,
+            "attempt": entry.attempt,
+            "instance": hex(entry.instance.0),
+            "epoch": entry.epoch.0,
+            "change": to_json(&entry.change)?,
+        }));
     }
-    Ok(tx.commit().await?)
+    let written = sqlx::query(concat!(
+        "WITH held AS MATERIALIZED (
+             SELECT e.place, e.id, s.task, e.step, e.node, e.attempt, e.instance, e.epoch, e.token,
+                 e.change
+             FROM ",
+        intents!("$1"),
+        " JOIN steps s ON s.id = e.step AND s.token = e.token",
+        for_share_of_steps!(),
+        ")
+         INSERT INTO journal
+            (id, task, step, node, attempt, instance, epoch, token, change, intended)
+         SELECT id, task, step, node, attempt, instance, epoch, token, change, $2
+         FROM held WHERE TRUE ORDER BY place
+         ON CONFLICT (id) DO NOTHING RETURNING id"
+    ))
+    .bind(to_json(&list)?)
+    .bind(stamp(now))
+    .fetch_all(&mut *tx)
+    .await?;
+    let written = ids(&written)?;
+    let mut verdicts = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        verdicts.push(if written.contains(&job.entry.id.0) {
+            Ok(())
+        } else {
+            not_written(&mut tx, job).await?
+        });
+    }
+    backend.commit(tx).await?;
+    Ok(verdicts)
 }
 
-async fn conclude(
+/// Why an intent was not written. Repeated because the answer was lost is fine; anything else is not.
+async fn not_written(conn: &mut Conn, job: &Intent) -> Result<StoreResult<()>, Fault> {
+    let held: Option<Uuid> =
+        sqlx::query_scalar("SELECT id FROM steps WHERE id = $1 AND token = $2")
+            .bind(job.entry.step.0)
+            .bind(job.token.0)
+            .fetch_optional(&mut *conn)
+            .await?;
+    if held.is_none() {
+        return Ok(Err(StoreError::StaleClaim));
+    }
+    let same: Option<Uuid> =
+        sqlx::query_scalar("SELECT id FROM journal WHERE id = $1 AND token = $2")
+            .bind(job.entry.id.0)
+            .bind(job.token.0)
+            .fetch_optional(conn)
+            .await?;
+    Ok(match same {
+        Some(_) => Ok(()),
+        None => Err(StoreError::Conflict(format!(
+            "the journal has an entry {} of another claim already",
+            job.entry.id
+        ))),
+    })
+}
+
+/// Writes outcomes; the verdict on each.
+async fn conclude_all(
     backend: &Backend,
-    token: ClaimToken,
-    change: ChangeId,
-    outcome: ChangeOutcome,
-    evidence: &str,
-    latency_ms: i64,
-) -> Result<(), Fault> {
+    jobs: &[Conclusion],
+) -> Result<Vec<StoreResult<()>>, Fault> {
     let mut tx = backend.write().await?;
-    let held: Option<Uuid> = sqlx::query_scalar(concat!(
-        "SELECT id FROM steps WHERE token = $1",
-        for_share!()
+    let mut list = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        list.push(json!({
+            "id": hex(job.change.0),
+            "token": hex(job.token.0),
+            "outcome": job.outcome.as_str(),
+            "evidence": to_json(&job.evidence)?,
+            "latency_ms": job.latency_ms,
+        }));
+    }
+    let written = sqlx::query(concat!(
+        "WITH held AS MATERIALIZED (
+             SELECT e.id, s.id AS step, e.token, e.outcome, e.evidence, e.latency_ms
+             FROM ",
+        outcomes!("$1"),
+        " JOIN steps s ON s.token = e.token",
+        for_share_of_steps!(),
+        ")
+         UPDATE journal SET outcome = held.outcome, evidence = held.evidence,
+             latency_ms = held.latency_ms
+         FROM held
+         WHERE journal.id = held.id AND journal.step = held.step AND journal.token = held.token
+             AND journal.outcome IS NULL
+         RETURNING journal.id"
     ))
-    .bind(token.0)
-    .fetch_optional(&mut *tx)
+    .bind(to_json(&list)?)
+    .fetch_all(&mut *tx)
     .await?;
-    let step = held.ok_or(StoreError::StaleClaim)?;
-    let row = sqlx::query("SELECT token, outcome FROM journal WHERE id = $1 AND step = $2")
-        .bind(change.0)
-        .bind(step)
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or(StoreError::NotFound)?;
-    if row.try_get::<Uuid, _>("token")? != token.0 {
-        return Err(StoreError::StaleClaim.into());
+    let mut written = ids(&written)?;
+    let mut verdicts = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        // Of two outcomes of one change in a list nobody knows which was written.
+        verdicts.push(if written.remove(&job.change.0) {
+            Ok(())
+        } else {
+            not_concluded(&mut tx, job).await?
+        });
     }
-    match row.try_get::<Option<String>, _>("outcome")? {
-        // Repeated because the answer was lost.
-        Some(stands) if stands == outcome.as_str() => return Ok(()),
-        Some(stands) => {
-            return Err(StoreError::Conflict(format!(
-                "change {change} has the outcome {stands} already, {} came after it",
-                outcome.as_str()
-            ))
-            .into());
-        }
-        None => {}
-    }
-    sqlx::query("UPDATE journal SET outcome = $2, evidence = $3, latency_ms = $4 WHERE id = $1")
-        .bind(change.0)
-        .bind(outcome.as_str())
-        .bind(to_json(evidence)?)
-        .bind(latency_ms)
-        .execute(&mut *tx)
+    backend.commit(tx).await?;
+    Ok(verdicts)
+}
+
+/// Why an outcome was not written.
+async fn not_concluded(conn: &mut Conn, job: &Conclusion) -> Result<StoreResult<()>, Fault> {
+    let held: Option<Uuid> = sqlx::query_scalar("SELECT id FROM steps WHERE token = $1")
+        .bind(job.token.0)
+        .fetch_optional(&mut *conn)
         .await?;
-    Ok(tx.commit().await?)
+    let Some(step) = held else {
+        return Ok(Err(StoreError::StaleClaim));
+    };
+    let row = sqlx::query("SELECT token, outcome FROM journal WHERE id = $1 AND step = $2")
+        .bind(job.change.0)
+        .bind(step)
+        .fetch_optional(conn)
+        .await?;
+    let Some(row) = row else {
+        return Ok(Err(StoreError::NotFound));
+    };
+    if row.try_get::<Uuid, _>("token")? != job.token.0 {
+        return Ok(Err(StoreError::StaleClaim));
+    }
+    Ok(match row.try_get::<Option<String>, _>("outcome")? {
+        // Repeated because the answer was lost.
+        Some(stands) if stands == job.outcome.as_str() => Ok(()),
+        Some(stands) => Err(StoreError::Conflict(format!(
+            "change {} has the outcome {stands} already, {} came after it",
+            job.change,
+            job.outcome.as_str()
+        ))),
+        None => Err(StoreError::Internal(format!(
+            "the outcome of change {} was not written and nothing stands against it",
+            job.change
+        ))),
+    })
+}
+
+fn ids(rows: &[Row]) -> Result<HashSet<Uuid>, Fault> {
+    let ids = rows.iter().map(|row| row.try_get("id"));
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
+/// An id as it stands in a list.
+fn hex(id: Uuid) -> String {
+    id.simple().to_string()
 }

@@ -4,11 +4,10 @@
 //! `cargo xtask` itself is built without optimisation, so it starts itself again as a release build. The same by hand:
 //! `cargo run --release -p xtask -- bench design --nodes 10000`.
 
-use std::fs;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use drydock_design::{compile, digest, validate};
 use drydock_ingester::DesignIngester;
 use drydock_model::finding::Level;
@@ -16,8 +15,7 @@ use drydock_model::ingest::{Format, Ingester, Source};
 use drydock_orchestrator::designs::Compiler;
 use serde_json::{Value, json};
 
-use super::{Arguments, median, site};
-use crate::command;
+use super::{Arguments, by_release_build, median, peak_rss_mb, site};
 use crate::repository::Repository;
 
 /// How often a site is read.
@@ -37,7 +35,8 @@ struct Run {
 pub(super) fn run(repository: &Repository, arguments: &Arguments) -> Result<Value> {
     let runs = arguments.runs.unwrap_or(RUNS);
     if cfg!(debug_assertions) {
-        return by_release_build(repository, arguments.nodes, runs);
+        let (nodes, runs) = (arguments.nodes.to_string(), runs.to_string());
+        return by_release_build(repository, &["design", "--nodes", &nodes, "--runs", &runs]);
     }
     let sources = sources(arguments.nodes);
     let bytes: usize = sources.iter().map(|source| source.text.len()).sum();
@@ -72,17 +71,6 @@ pub(super) fn run(repository: &Repository, arguments: &Arguments) -> Result<Valu
         "second_ms": (median(&second) * 1000.0).round() / 1000.0,
         "peak_rss_mb": peak,
     }))
-}
-
-fn by_release_build(repository: &Repository, nodes: u32, runs: u32) -> Result<Value> {
-    let mut release = repository.cargo();
-    release.args(["run", "--release", "--quiet", "--package", "xtask", "--"]);
-    release.args(["bench", "design"]);
-    release.args(["--nodes", &nodes.to_string(), "--runs", &runs.to_string()]);
-    let printed = command::output(&mut release)?;
-    let line = printed.lines().last().unwrap_or_default();
-    serde_json::from_str(line)
-        .with_context(|| format!("the release build's last line is not JSON: {line:?}"))
 }
 
 fn sources(nodes: u32) -> Vec<Source> {
@@ -153,19 +141,6 @@ fn second(sources: &[Source], runs: u32) -> Result<Vec<f64>> {
         }
         Ok(all)
     })
-}
-
-/// The most memory that this process ever held, in units of 1,000,000 bytes (proc(5), `VmHWM`).
-fn peak_rss_mb() -> Result<f64> {
-    let status = fs::read_to_string("/proc/self/status")
-        .context("cannot read how much memory this process took; is this Linux?")?;
-    let kibibytes: f64 = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .and_then(|rest| rest.trim().strip_suffix("kB"))
-        .and_then(|number| number.trim().parse().ok())
-        .context("the kernel does not say how much memory this process took")?;
-    Ok((kibibytes * 1024.0 / 100_000.0).round() / 10.0)
 }
 
 #[cfg(test)]

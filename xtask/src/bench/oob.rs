@@ -22,8 +22,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use self::site::Site;
-use super::Arguments;
-use crate::command;
+use super::{Arguments, by_release_build, peak_rss_mb};
 use crate::repository::Repository;
 
 /// Account of the simulated BMCs.
@@ -34,8 +33,11 @@ const PASSWORD: &str = "simulated";
 const AT_ONCE: usize = 2000;
 /// File descriptors that are neither a BMC nor a session.
 const SPARE: usize = 200;
+/// How often a request is sent again. A BMC drops a repeated datagram whose answer was lost, so the first repetition of a read
+/// often comes to nothing.
+const RETRIES: u32 = 4;
 /// How often a change whose answer was lost is looked after and made again.
-const CHANGES: u32 = 3;
+const CHANGES: u32 = 4;
 
 /// Arguments of this benchmark.
 #[derive(clap::Args, Clone, Copy)]
@@ -66,25 +68,37 @@ pub(super) fn run(repository: &Repository, arguments: &Arguments) -> Result<Valu
         arguments.loss
     );
     if cfg!(debug_assertions) {
-        return by_release_build(repository, arguments);
+        let OobArguments {
+            bmcs,
+            latency,
+            loss,
+            gap,
+            ..
+        } = arguments;
+        let numbers = [
+            bmcs.to_string(),
+            latency.to_string(),
+            loss.to_string(),
+            gap.to_string(),
+        ];
+        let [bmcs, latency, loss, gap] = numbers.each_ref().map(String::as_str);
+        let arguments = [
+            "oob",
+            "--bmcs",
+            bmcs,
+            "--latency",
+            latency,
+            "--loss",
+            loss,
+            "--gap",
+            gap,
+        ];
+        return by_release_build(repository, &arguments);
     }
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
         .block_on(measure(arguments))
-}
-
-fn by_release_build(repository: &Repository, arguments: OobArguments) -> Result<Value> {
-    let mut release = repository.cargo();
-    release.args(["run", "--release", "--quiet", "--package", "xtask", "--"]);
-    release.args(["bench", "oob", "--bmcs", &arguments.bmcs.to_string()]);
-    release.args(["--latency", &arguments.latency.to_string()]);
-    release.args(["--loss", &arguments.loss.to_string()]);
-    release.args(["--gap", &arguments.gap.to_string()]);
-    let printed = command::output(&mut release)?;
-    let line = printed.lines().last().unwrap_or_default();
-    serde_json::from_str(line)
-        .with_context(|| format!("the release build's last line is not JSON: {line:?}"))
 }
 
 async fn measure(arguments: OobArguments) -> Result<Value> {
@@ -138,7 +152,7 @@ async fn visit_all(
         let mut target = Target::new(*address, USER, PASSWORD.into());
         target.gap = Duration::from_millis(arguments.gap);
         target.timeout += Duration::from_millis(arguments.latency);
-        target.retries = 3;
+        target.retries = RETRIES;
         target.traffic = Arc::clone(traffic);
         visits.spawn(async move {
             let outcome = visit(target).await;
@@ -238,19 +252,6 @@ fn at_once(bmcs: usize) -> Result<usize> {
         "{bmcs} BMCs need more files than the {files} that may be open: raise `ulimit -n`"
     );
     Ok(left)
-}
-
-/// The most memory that this process ever held, in units of 1,000,000 bytes (proc(5), `VmHWM`).
-fn peak_rss_mb() -> Result<f64> {
-    let status = fs::read_to_string("/proc/self/status")
-        .context("cannot read how much memory this process took; is this Linux?")?;
-    let kibibytes: f64 = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .and_then(|rest| rest.trim().strip_suffix("kB"))
-        .and_then(|number| number.trim().parse().ok())
-        .context("the kernel does not say how much memory this process took")?;
-    Ok((kibibytes * 1024.0 / 100_000.0).round() / 10.0)
 }
 
 #[cfg(test)]

@@ -157,6 +157,8 @@ fn usage(message: String) -> anyhow::Error {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::super::tests::finding;
     use super::*;
 

@@ -62,7 +62,7 @@ mod tests {
             ("site.yaml", "site.yaml", "site.yaml"),
             ("./a/./b.yaml", "a/b.yaml", "a/b.yaml"),
             ("../b.yaml", "../b.yaml", "../b.yaml"),
-            ("/work/site/a b.yaml", "site/a b.yaml", "site/a%20b.yaml"),
+            ("/srv/site/a b.yaml", "site/a b.yaml", "site/a%20b.yaml"),
             (
                 "/etc/ä#1.yaml",
                 "/etc/ä#1.yaml",
@@ -77,7 +77,7 @@ mod tests {
             ),
         ];
         for (name, path, reference) in cases {
-            let folder = Path::new("/work");
+            let folder = Path::new("/srv");
             assert_eq!(relative(name, folder), path);
             assert_eq!(uri(name, folder), reference);
         }

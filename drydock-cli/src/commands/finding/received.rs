@@ -80,6 +80,8 @@ fn finding(message: Message) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use chrono::DateTime;
     use drydock_api::wire::status;
     use serde_json::json;

@@ -181,6 +181,8 @@ fn region(line: u32, span: Span) -> Value {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use drydock_model::design::Kind;
     use drydock_model::finding::Fix;
 

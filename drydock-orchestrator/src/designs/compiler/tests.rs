@@ -1,3 +1,5 @@
+//! Designs are compiled once, kept within the bound, and weighed about right.
+
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
