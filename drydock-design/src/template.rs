@@ -41,10 +41,17 @@ pub fn render<T: Serialize>(template: &str, context: &T) -> Result<String, Strin
     let parsed = environment
         .template_from_str(template)
         .map_err(|error| describe(&error))?;
-    let mut output = Bounded { bytes: Vec::new() };
-    parsed
+    let mut output = Bounded::default();
+    let rendered = parsed
         .render_captured_to(Value::from(Serde(context)), &mut output)
-        .map_err(|error| describe(&error))?;
+        .map_err(|error| describe(&error))
+        .map(drop);
+    if output.full {
+        return Err(format!(
+            "the template yields more than {OUTPUT_LIMIT} bytes"
+        ));
+    }
+    rendered?;
     String::from_utf8(output.bytes)
         .map_err(|error| format!("the template yields text that is not UTF-8: {error}"))
 }
@@ -157,16 +164,18 @@ fn shortened(mut text: String) -> String {
     text
 }
 
+/// Takes [`OUTPUT_LIMIT`] bytes.
+#[derive(Default)]
 struct Bounded {
     bytes: Vec<u8>,
+    full: bool,
 }
 
 impl io::Write for Bounded {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         if self.bytes.len() + data.len() > OUTPUT_LIMIT {
-            return Err(io::Error::other(format!(
-                "the template yields more than {OUTPUT_LIMIT} bytes"
-            )));
+            self.full = true;
+            return Err(io::ErrorKind::FileTooLarge.into());
         }
         self.bytes.extend_from_slice(data);
         Ok(data.len())

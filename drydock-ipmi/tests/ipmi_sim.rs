@@ -128,13 +128,8 @@ async fn two_hundred_sessions_leave_all_slots_free() {
 /// Where the process that is killed finds the address of its BMC.
 const TO_BE_KILLED: &str = "DRYDOCK_IPMI_TEST_BMC";
 
-/// No test: the process that [`after_a_kill_the_next_run_gets_in`] kills. It logs in, says so, and holds the session.
-#[tokio::test]
-#[ignore = "started by another test"]
-async fn holds_a_session_until_it_is_killed() {
-    let Ok(addr) = std::env::var(TO_BE_KILLED) else {
-        return;
-    };
+/// Logs in, says so, and uses the session until the process is killed.
+async fn hold_a_session(addr: &str) {
     let mut target = Target::new(addr.parse().unwrap(), "admin", "secret".into());
     target.timeout = Duration::from_millis(500);
     let mut session = Client::connect(target).await.unwrap();
@@ -144,17 +139,21 @@ async fn holds_a_session_until_it_is_killed() {
     }
 }
 
-/// A process that is killed closes nothing. What it held comes back when the BMC notices; the next one gets in meanwhile.
+/// A process that is killed closes nothing. What it held comes back when the BMC notices; the next one gets in meanwhile. The
+/// process is this test once more, told by its environment.
 #[tokio::test]
 async fn after_a_kill_the_next_run_gets_in() {
+    if let Ok(addr) = std::env::var(TO_BE_KILLED) {
+        return hold_a_session(&addr).await;
+    }
     let Some(simulator) = Simulator::start().await else {
         return;
     };
     Client::connect(simulator.target()).await.unwrap();
     for _ in 0..5 {
         let mut child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--nocapture", "--exact"])
-            .arg("holds_a_session_until_it_is_killed")
+            .args(["--nocapture", "--exact"])
+            .arg("after_a_kill_the_next_run_gets_in")
             .env(TO_BE_KILLED, simulator.addr.to_string())
             .stdout(Stdio::piped())
             .spawn()

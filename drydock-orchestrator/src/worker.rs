@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::step;
 
 /// Steps claimed with one query.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
 
 pub(crate) async fn run(engine: Engine, mut wake: Box<dyn Wake>, shutdown: CancellationToken) {
     let mut flying = Flying::default();

@@ -374,7 +374,7 @@ mod tests {
         let mut conn = Conn::connect("sqlite::memory:").await.unwrap();
         MIGRATOR.run_direct(None, &mut conn, false).await.unwrap();
         let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", claims::TAKE));
-        let query = sqlx::query(sql).bind("").bind(1).bind("");
+        let query = sqlx::query(sql).bind("").bind(1).bind("").bind(100);
         let rows = query.fetch_all(&mut conn).await.unwrap();
         let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
         assert!(

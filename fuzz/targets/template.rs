@@ -25,9 +25,8 @@ fn context() -> Value {
 /// Signs that join values to larger ones.
 const JOINING: [char; 4] = ['~', '+', '*', '%'];
 
-/// Words of what takes a size from the template, keeps a value to be used again, or writes its argument more than once. A digit stands for all
-/// sizes: what has one is rendered only without a call.
-const GROWING: [&str; 28] = [
+/// Words of what takes a size from the template, keeps a value to be used again, or writes a value larger than it is.
+const GROWING: [&str; 27] = [
     "format",
     "indent",
     "center",
@@ -55,17 +54,24 @@ const GROWING: [&str; 28] = [
     "debug",
     "tojson",
     "pprint",
-    "loop",
 ];
 
-/// Whether what stands between the signs of tags could grow. The whole text is looked at, which is too careful and simple; the sign of a
-/// percentage that belongs to a tag is not one that joins.
+/// Filters that take the name of another one as a value, which no check can know.
+const BY_NAME: [&str; 3] = ["map", "select", "reject"];
+
+/// Filters and calls that a text may have. A string taken apart and written as a list is five times as long, so a chain of them grows, too.
+const CALLS: usize = 4;
+
+/// How often a text may say `for` or `endfor`, since one loop within the other takes the product of both.
+const LOOPS: usize = 4;
+
+/// Whether it could. Words and signs are looked for in the whole text, which is too careful and simple; only the signs of tags do not count.
 fn may_grow(text: &str) -> bool {
-    let expressions = text.replace("{%", "").replace("%}", "");
-    expressions.contains(JOINING)
-        || GROWING.iter().any(|word| expressions.contains(word))
-        // Loops within loops take their product.
-        || expressions.matches("for").count() > 2
+    let inside = text.replace("{%", "").replace("%}", "");
+    inside.contains(JOINING)
+        || inside.matches(['|', '(']).count() > CALLS
+        || inside.matches("for").count() > LOOPS
+        || GROWING.iter().any(|word| inside.contains(word))
 }
 
 fuzz_target!(|bytes: &[u8]| {
@@ -78,12 +84,11 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let rendered = template::render(text, &context());
     if let (Ok(()), Err(error)) = (checked, rendered) {
-        for unknown in ["unknown filter", "unknown test", "unknown variable"] {
-            assert!(
-                !error.starts_with(unknown),
-                "the check passes what does not render: {error}"
-            );
-        }
+        let unknown = error.starts_with("unknown filter") || error.starts_with("unknown test");
+        assert!(
+            !unknown || BY_NAME.iter().any(|word| text.contains(word)),
+            "the check passes what does not render: {error}"
+        );
         assert!(
             !error.contains("10.0.0.1"),
             "an error tells a value: {error}"

@@ -15,7 +15,7 @@ const TOKEN_LIMIT: usize = 250_000;
 /// thread has.
 const SIGN_LIMIT: usize = 200;
 
-/// Brackets within brackets. The parser itself would take 74, or twice as many statements.
+/// Brackets within brackets. The parser itself takes about 75, or twice as many statements.
 const BRACKET_LIMIT: usize = 30;
 
 /// Statements within statements.

@@ -168,24 +168,41 @@ async fn room(conn: &mut Conn, nodes: u32) -> Result<i64, Fault> {
     Ok(i64::from(nodes) - begun)
 }
 
+/// The steps that are due, whether their place is free or not: the best, at most so many. Of ten thousand that are ready a claim looks at a few
+/// hundred.
+macro_rules! best_due {
+    ($most:literal) => {
+        concat!(
+            "SELECT s.id AS due_id FROM steps s JOIN tasks t ON t.id = s.task
+             WHERE s.status IN ('ready', 'waiting')
+                 AND (s.not_before IS NULL OR s.not_before <= $1)
+                 AND t.status IN ('running', 'terminating')
+             ORDER BY t.priority DESC, t.created, s.task, s.stage, s.pipeline_ordinal
+             LIMIT ",
+            $most
+        )
+    };
+}
 /// The beginning of [`TAKE`]: the claimable steps with their place on their node.
 macro_rules! candidates {
     () => {
-        "WITH candidates AS (
+        concat!(
+            "WITH due AS MATERIALIZED (",
+            best_due!("$4"),
+            "),
+         candidates AS (
              SELECT s.id, s.node, s.task, t.priority, t.created,
                  ROW_NUMBER() OVER best_there AS place,
                  FIRST_VALUE(s.task) OVER best_there AS foremost"
+        )
     };
 }
 /// Where the candidates come from, and which of them are taken.
 macro_rules! picked {
     () => {
         concat!(
-            " FROM steps s JOIN tasks t ON t.id = s.task
-             WHERE s.status IN ('ready', 'waiting')
-                 AND (s.not_before IS NULL OR s.not_before <= $1)
-                 AND t.status IN ('running', 'terminating')
-                 AND ",
+            " FROM due JOIN steps s ON s.id = due.due_id JOIN tasks t ON t.id = s.task
+             WHERE ",
             place_is_free!(),
             " WINDOW best_there AS (
                  PARTITION BY s.node
@@ -221,12 +238,12 @@ macro_rules! set_running {
     };
 }
 
-/// Sets the best claimable steps running: at ($1), at most ($2), for ($3). Of the steps that wait for one
+/// Sets the best claimable steps running: at ($1), at most ($2), for ($3), of the best ($4) that are due. Of the steps that wait for one
 /// node only the first is taken, and none while another runs there; the index `steps_one_per_node` stands
 /// behind that. Of the tasks that wait for the site, the first.
 pub(super) const TAKE: &str = concat!(candidates!(), picked!(), set_running!());
 
-/// As [`TAKE`], but with beginnings on so many nodes ($4) at most.
+/// As [`TAKE`], but with beginnings on so many nodes ($5) at most.
 const TAKE_WITHIN: &str = concat!(
     candidates!(),
     ", ROW_NUMBER() OVER (
@@ -237,10 +254,18 @@ const TAKE_WITHIN: &str = concat!(
     is_beginning!(),
     " AS begins",
     picked!(),
-    " AND (NOT c.begins OR c.turn <= $4)",
+    " AND (NOT c.begins OR c.turn <= $5)",
     set_running!()
 );
 
+/// Whether more steps are due than a claim has looked at ($2).
+const MORE_DUE: &str = concat!(
+    "SELECT COUNT(*) > $2 AS more FROM (",
+    best_due!("$2 + 1"),
+    ") AS due"
+);
+
+/// Looks at the best that are due, and at all of them when too few of the best have a free place.
 async fn take(
     conn: &mut Conn,
     instance: InstanceId,
@@ -248,10 +273,52 @@ async fn take(
     room: Option<i64>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Row>, Fault> {
+    let limit = limit.max(0);
+    let at_first = limit.saturating_mul(4).saturating_add(64);
+    let mut taken = take_of(conn, instance, limit, room, at_first, now).await?;
+    let found = i64::try_from(taken.len()).unwrap_or(i64::MAX);
+    if found < limit {
+        let more: bool = sqlx::query_scalar(MORE_DUE)
+            .bind(stamp(now))
+            .bind(at_first)
+            .fetch_one(&mut *conn)
+            .await?;
+        if more {
+            let room = match room {
+                Some(room) => Some(room - begun_by(&taken)?),
+                None => None,
+            };
+            taken.extend(take_of(conn, instance, limit - found, room, i64::MAX, now).await?);
+        }
+    }
+    Ok(taken)
+}
+
+/// How many of the steps just taken are beginnings on their node.
+fn begun_by(taken: &[Row]) -> Result<i64, Fault> {
+    let mut begun = 0;
+    for row in taken {
+        let step = rows::step(row)?;
+        if step.node.is_some() && step.ordinal == 0 && step.attempt == 1 {
+            begun += 1;
+        }
+    }
+    Ok(begun)
+}
+
+async fn take_of(
+    conn: &mut Conn,
+    instance: InstanceId,
+    limit: i64,
+    room: Option<i64>,
+    most: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<Row>, Fault> {
     let query = sqlx::query(room.map_or(TAKE, |_| TAKE_WITHIN))
         .bind(stamp(now))
-        .bind(limit.max(0))
-        .bind(instance.0);
+        .bind(limit)
+        .bind(instance.0)
+        .bind(most);
     let query = match room {
         Some(room) => query.bind(room),
         None => query,
