@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use drydock_model::driver::{DriverError, ErrorClass};
-use drydock_model::finding::{Finding, told};
+use drydock_model::finding::{Finding, Level, told};
 use drydock_model::store::StoreError;
 use drydock_orchestrator::boot::service::BootError;
 use drydock_orchestrator::designs::DesignError;
@@ -185,10 +185,13 @@ impl From<DesignError> for ApiError {
                 error.retry = true;
                 error
             }
-            DesignError::Unreadable(findings) => Self::findings(
-                format!("the design cannot be read: {}", told(&findings, "; ")),
-                &findings,
-            ),
+            DesignError::Unreadable(mut findings) => {
+                findings.retain(|finding| finding.level == Level::Error);
+                Self::findings(
+                    format!("the design cannot be read: {}", told(&findings, "; ")),
+                    &findings,
+                )
+            }
             DesignError::Defect(text) => Self::internal(text),
             DesignError::Store(error) => error.into(),
         }

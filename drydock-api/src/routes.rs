@@ -1,6 +1,7 @@
 //! The registry of endpoints: each stands here once, with its method, its handler and the policy action that guards it.
 
 mod bootactions;
+mod builddata;
 mod designs;
 mod health;
 mod nodes;
@@ -52,6 +53,7 @@ const fn entry(method: &'static str, route: fn() -> Route, policy: &'static str)
 const READ: &str = "physical_provisioner:read_data";
 const INGEST: &str = "physical_provisioner:ingest_data";
 const READ_TASK: &str = "physical_provisioner:read_task";
+const READ_BUILD_DATA: &str = "physical_provisioner:read_build_data";
 const OPEN: &str = "open";
 const BOOT_KEY: &str = "boot-key";
 
@@ -134,6 +136,26 @@ const TABLE: &[Path] = &[
         entries: &[entry("GET", || web::to(tasks::journal), READ_TASK)],
     },
     Path {
+        path: "/api/v1.0/tasks/{id}/plan",
+        entries: &[entry("GET", || web::to(tasks::plan::show), READ_TASK)],
+    },
+    Path {
+        path: "/api/v1.0/tasks/{id}/builddata",
+        entries: &[entry(
+            "GET",
+            || web::to(builddata::of_task),
+            READ_BUILD_DATA,
+        )],
+    },
+    Path {
+        path: "/api/v1.0/tasks/{id}/confirm",
+        entries: &[entry(
+            "POST",
+            || web::to(tasks::confirm::confirm),
+            "physical_provisioner:create_task",
+        )],
+    },
+    Path {
         path: "/api/v1.0/tasks/{id}/terminate",
         entries: &[entry(
             "POST",
@@ -160,6 +182,14 @@ const TABLE: &[Path] = &[
     Path {
         path: "/api/v1.0/nodes/{name}/history",
         entries: &[entry("GET", || web::to(nodes::history), READ)],
+    },
+    Path {
+        path: "/api/v1.0/nodes/{name}/builddata",
+        entries: &[entry(
+            "GET",
+            || web::to(builddata::of_node),
+            READ_BUILD_DATA,
+        )],
     },
     Path {
         path: "/api/v1.0/nodefilter",

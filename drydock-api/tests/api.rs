@@ -4,8 +4,12 @@
 
 #[path = "api/bootactions.rs"]
 mod bootactions;
+#[path = "api/builddata.rs"]
+mod builddata;
 #[path = "api/client.rs"]
 mod client;
+#[path = "api/confirm.rs"]
+mod confirm;
 #[path = "api/designs.rs"]
 mod designs;
 #[path = "api/endpoints.rs"]
@@ -22,6 +26,8 @@ mod lists;
 mod nodes;
 #[path = "api/parts.rs"]
 mod parts;
+#[path = "api/plans.rs"]
+mod plans;
 #[path = "api/provisioner.rs"]
 mod provisioner;
 #[path = "api/raw.rs"]

@@ -1,6 +1,9 @@
 //! The command line.
 
+mod confirm;
 mod db;
+mod node;
+mod plan;
 
 use std::path::PathBuf;
 
@@ -8,7 +11,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use drydock_model::design::Kind;
 use drydock_model::finding::Level;
 
+pub use confirm::TaskConfirmArgs;
 pub use db::{DatabaseArgs, DbCommand};
+pub use node::NodeCommand;
+pub use plan::{ApplyArgs, PlanArgs, WorkArgs};
 
 /// Design-driven provisioning: a site design goes in, running machines come out.
 #[derive(Debug, Parser)]
@@ -39,6 +45,10 @@ pub enum Command {
     /// Tasks.
     #[command(subcommand)]
     Task(TaskCommand),
+    /// Tell what an action would change, node by node, from what is there now. Changes nothing.
+    Plan(PlanArgs),
+    /// Carry out a plan, exactly as it was made; a node where the world has changed since is left as it is.
+    Apply(ApplyArgs),
     /// Designs.
     #[command(subcommand)]
     Design(DesignCommand),
@@ -202,6 +212,8 @@ pub enum TaskCommand {
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
+    /// Answer what a task asks an operator to do by hand (nodes of out-of-band type manual).
+    Confirm(TaskConfirmArgs),
     /// Stop a task: what has not begun will not begin.
     Terminate {
         /// Task id.
@@ -229,39 +241,12 @@ pub struct WaitArgs {
 /// `drydock task create`
 #[derive(Debug, Args)]
 pub struct TaskCreateArgs {
-    /// validate_design, verify_site, prepare_site, verify_nodes, prepare_nodes, deploy_nodes, destroy_nodes, noop.
-    #[arg(short, long)]
-    pub action: String,
-    /// design:<uuid>, a reference that the server follows, or local files and folders with commas between, which are uploaded first.
-    #[arg(short, long)]
-    pub design: String,
-    /// Only nodes of these names; comma-separated, may be repeated.
-    #[arg(short, long, value_delimiter = ',')]
-    pub node_names: Vec<String>,
-    /// Only nodes with one of these tags.
-    #[arg(short = 't', long, value_delimiter = ',')]
-    pub node_tags: Vec<String>,
-    /// Only nodes in one of these racks.
-    #[arg(short, long, value_delimiter = ',')]
-    pub rack_names: Vec<String>,
-    /// -100..=100, higher first.
-    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
-    pub priority: i32,
+    /// What is to be done.
+    #[command(flatten)]
+    pub work: WorkArgs,
     /// Plan and report, change nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// At most so many nodes at once.
-    #[arg(long, value_name = "NODES")]
-    pub max_in_flight: Option<u32>,
-    /// So many nodes first, and the others only when all of these came through.
-    #[arg(long, value_name = "NODES")]
-    pub canary: Option<u32>,
-    /// Begin no further node once so many percent of the nodes have failed; 0: once one has.
-    #[arg(long = "stop-at", value_name = "PERCENT")]
-    pub stop_at: Option<u32>,
-    /// One group of nodes after another: rack, or label:KEY for the values of that key of the nodes' owner data.
-    #[arg(long, value_name = "rack|label:KEY")]
-    pub group_by: Option<String>,
     /// Do not ask before destroy_nodes.
     #[arg(long)]
     pub yes: bool,
@@ -417,28 +402,6 @@ pub enum DesignCommand {
         /// Only this node.
         #[arg(long)]
         node: Option<String>,
-    },
-}
-
-/// `drydock node`
-#[derive(Debug, Subcommand)]
-pub enum NodeCommand {
-    /// Every change that was made on a node, or meant to be made, by whichever task.
-    History {
-        /// Name of the node.
-        name: String,
-        /// At most so many, the latest.
-        #[arg(long, default_value_t = 500)]
-        limit: u32,
-        /// How to print.
-        #[arg(short, long, value_enum, default_value_t)]
-        output: Output,
-    },
-    /// The machines that the node provisioner knows.
-    List {
-        /// How to print.
-        #[arg(short, long, value_enum, default_value_t)]
-        output: Output,
     },
 }
 

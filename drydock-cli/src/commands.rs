@@ -5,4 +5,5 @@ pub mod design;
 pub mod finding;
 mod journal;
 pub mod node;
+pub mod plan;
 pub mod task;

@@ -64,6 +64,8 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Task(command) => {
             commands::task::run(&client::Client::new(&cli.url)?, command).await
         }
+        Command::Plan(args) => commands::plan::plan(&client::Client::new(&cli.url)?, args).await,
+        Command::Apply(args) => commands::plan::apply(&client::Client::new(&cli.url)?, args).await,
         Command::Design(command) => {
             commands::design::run(&client::Client::new(&cli.url)?, command).await
         }
@@ -73,7 +75,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::TemplateWorker(_) => Ok(Exit::Done),
         Command::Db(command) => commands::db::run(command).await,
         Command::Config(ConfigCommand::Sample) => {
-            print!("{}", settings::sample()?);
+            print::out(&settings::sample()?)?;
             Ok(Exit::Done)
         }
     }

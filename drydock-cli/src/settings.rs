@@ -164,6 +164,7 @@ pub struct StepTimeouts {
     pub bootaction_report: Span,
     pub destroy_node: Span,
     pub relabel_node: Span,
+    pub operator: Span,
 }
 
 impl Default for StepTimeouts {
@@ -182,6 +183,7 @@ impl Default for StepTimeouts {
             bootaction_report: t.bootaction_report.into(),
             destroy_node: t.destroy_node.into(),
             relabel_node: t.relabel_node.into(),
+            operator: t.operator.into(),
         }
     }
 }
@@ -460,6 +462,7 @@ impl Settings {
                 bootaction_report: t.bootaction_report.into(),
                 destroy_node: t.destroy_node.into(),
                 relabel_node: t.relabel_node.into(),
+                operator: t.operator.into(),
             },
         }
     }

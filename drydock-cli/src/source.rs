@@ -6,12 +6,13 @@ mod text;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use drydock_design::rules::Options;
 use drydock_ingester::DesignIngester;
 use drydock_model::design::Document;
 use drydock_model::finding::Finding;
-use drydock_model::ingest::{Ingester, Source};
+use drydock_model::ingest::{Ingested, Ingester, Source};
 use drydock_model::reference::{ReferenceFault, References};
-use drydock_reference::{Fetcher, ReferenceSettings};
+use drydock_reference::{Fetcher, KeystoneSettings, ReferenceSettings};
 
 use crate::exit::{Exit, Failure};
 
@@ -45,11 +46,18 @@ pub async fn open(name: &str) -> Result<Named> {
     if let Some(id) = name.strip_prefix("design:") {
         return Ok(Named::Uploaded(id.to_owned()));
     }
+    if let Some(path) = name.strip_prefix("file://") {
+        return Ok(Named::Local(several::read_named(path)?));
+    }
     if let Some((scheme, _)) = name.split_once("://")
-        && matches!(scheme, "http" | "https")
+        && matches!(
+            scheme,
+            "http" | "https" | "deckhand+http" | "deckhand+https"
+        )
     {
         let fetcher = Fetcher::new(ReferenceSettings {
-            allow_refs: vec![name.to_owned()],
+            allow_refs: vec![without_secrets(name)],
+            keystone: keystone(),
             ..ReferenceSettings::default()
         })?;
         let bytes = fetcher.fetch(name).await.map_err(|error| {
@@ -66,6 +74,21 @@ pub async fn open(name: &str) -> Result<Named> {
         return Ok(Named::Local(vec![text::of_stdin()?]));
     }
     Ok(Named::Local(several::read_named(name)?))
+}
+
+/// The login for `deckhand+` references, from the variables that every OpenStack client takes it from.
+fn keystone() -> Option<KeystoneSettings> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let or_default = |name: &str| variable(name).unwrap_or_else(|| "Default".to_owned());
+    Some(KeystoneSettings {
+        auth_url: variable("OS_AUTH_URL")?,
+        username: variable("OS_USERNAME")?,
+        password: variable("OS_PASSWORD")?.into(),
+        user_domain: or_default("OS_USER_DOMAIN_NAME"),
+        project: variable("OS_PROJECT_NAME")?,
+        project_domain: or_default("OS_PROJECT_DOMAIN_NAME"),
+        ca_file: variable("OS_CACERT").map(PathBuf::from),
+    })
 }
 
 /// A file, or all YAML files below a folder, in the order of their names.
@@ -166,16 +189,30 @@ fn collect(folder: &Path, into: &mut Vec<PathBuf>) -> std::io::Result<()> {
 /// Reads, compiles and checks texts, as the server would.
 ///
 /// # Errors
-/// The findings, when a text is no design.
+/// The findings of the reader, when a text is no design or a document of it cannot be taken.
 pub fn compile(sources: &[Source]) -> Result<Read, Vec<Finding>> {
-    let documents = DesignIngester::default().ingest(sources)?;
-    let compiled = drydock_design::compile(&documents, drydock_design::digest(sources));
-    let findings = drydock_design::validate(&documents, &compiled);
-    Ok(Read {
-        documents,
+    let ingested = DesignIngester::default().read(sources);
+    if !ingested.findings.is_empty() {
+        return Err(ingested.findings);
+    }
+    Ok(judge(ingested, sources))
+}
+
+/// Reads, compiles and checks texts as far as they can be read, and whether all of them are YAML at least.
+pub fn check(sources: &[Source]) -> (Read, bool) {
+    let ingested = DesignIngester::default().read(sources);
+    let readable = ingested.is_text();
+    (judge(ingested, sources), readable)
+}
+
+fn judge(ingested: Ingested, sources: &[Source]) -> Read {
+    let digest = drydock_design::digest(sources);
+    let (compiled, findings) = drydock_design::judge(&ingested, digest, &Options::default());
+    Read {
+        documents: ingested.documents,
         compiled,
         findings,
-    })
+    }
 }
 
 #[cfg(test)]

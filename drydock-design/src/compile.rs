@@ -2,8 +2,9 @@
 
 mod boot;
 mod filter;
+mod gaps;
 mod hardware;
-mod network;
+pub(crate) mod network;
 mod node;
 mod profile;
 mod read;
@@ -18,10 +19,13 @@ use drydock_model::design::{Document, Kind, Ordered, Scalar};
 use drydock_model::effective::EffectiveDesign;
 use drydock_model::finding::Finding;
 use drydock_model::id::Digest;
+use drydock_model::ingest::{Ingested, Unread};
 
 use crate::index::Index;
 use crate::report::{Place, Report, whole};
-use crate::rules::{document, reference};
+use crate::rules::{Options, document, reference, validate_with};
+
+pub use gaps::Gaps;
 
 /// A compiled design and what was found on the way.
 #[derive(Clone, Debug)]
@@ -30,13 +34,33 @@ pub struct Compiled {
     pub design: EffectiveDesign,
     /// Names that lead nowhere, cycles, values that cannot be understood. [`crate::validate()`] tells these too.
     pub findings: Vec<Finding>,
+    /// What is known to be missing.
+    pub gaps: Gaps,
 }
 
 /// Compiles a design. Never fails: what cannot be compiled is told in the findings and left out.
 #[must_use]
 pub fn compile(documents: &[Document], digest: Digest) -> Compiled {
-    let index = Index::new(documents);
+    compile_with(documents, &[], digest)
+}
+
+/// Compiles and checks what could be read: all findings, those of the reader first. Without a document there is nothing to check.
+#[must_use]
+pub fn judge(ingested: &Ingested, digest: Digest, options: &Options) -> (Compiled, Vec<Finding>) {
+    let compiled = compile_with(&ingested.documents, &ingested.unread, digest);
+    let mut findings = ingested.findings.clone();
+    if findings.is_empty() || !ingested.documents.is_empty() {
+        findings.extend(validate_with(&ingested.documents, &compiled, options));
+    }
+    (compiled, findings)
+}
+
+/// Compiles a design of which some documents could not be read. What names one of those names something that is there.
+#[must_use]
+pub fn compile_with(documents: &[Document], unread: &[Unread], digest: Digest) -> Compiled {
+    let index = Index::new(documents, unread);
     let mut report = Report::default();
+    report.gaps.unread = unread.to_vec();
     doubles(&index, &mut report);
     let mut design = EffectiveDesign {
         digest,
@@ -52,6 +76,7 @@ pub fn compile(documents: &[Document], digest: Digest) -> Compiled {
     design.nodes = nodes.into_iter().map(Arc::new).collect();
     Compiled {
         design,
+        gaps: std::mem::take(&mut report.gaps),
         findings: report.into_findings(),
     }
 }
@@ -102,7 +127,7 @@ fn refer(
     used: impl Display,
     at: impl FnOnce() -> Place,
 ) {
-    if !index.has(kind, name) {
+    if !index.may_have(kind, name) {
         let rule = match kind {
             Kind::NetworkLink => &reference::LINK,
             Kind::HardwareProfile => &reference::HARDWARE_PROFILE,

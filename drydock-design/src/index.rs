@@ -1,10 +1,13 @@
 //! Documents by kind and name.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use drydock_model::design::{Document, HardwarePart, HostPart, Kind, LinkPart, NetworkPart, Part};
 use drydock_model::effective::Node;
 use drydock_model::finding::DocumentRef;
+use drydock_model::ingest::Unread;
 use drydock_model::tree::nearest;
 
 use crate::report::{Advice, Place, at, whole};
@@ -13,25 +16,55 @@ use crate::report::{Advice, Place, at, whole};
 pub(crate) struct Index<'a> {
     documents: &'a [Document],
     by_name: HashMap<(Kind, &'a str), &'a Document>,
+    /// The documents that count, in the order of the sources.
+    by_kind: HashMap<Kind, Vec<&'a Document>>,
+    /// Heads of documents that could not be read.
+    unread: HashSet<(Option<Kind>, Option<&'a str>)>,
+    /// Which name was nearest to one that nothing goes by: a profile's is on every node, and all names of a kind are compared.
+    nearest: Mutex<HashMap<(Kind, String), Option<&'a str>>>,
 }
 
 impl<'a> Index<'a> {
-    pub(crate) fn new(documents: &'a [Document]) -> Self {
+    pub(crate) fn new(documents: &'a [Document], unread: &'a [Unread]) -> Self {
         let mut by_name = HashMap::with_capacity(documents.len());
+        let mut by_kind: HashMap<Kind, Vec<&Document>> = HashMap::new();
         for document in documents {
-            by_name
-                .entry((document.kind, document.name.as_str()))
-                .or_insert(document);
+            if let Entry::Vacant(entry) = by_name.entry((document.kind, document.name.as_str())) {
+                entry.insert(document);
+                by_kind.entry(document.kind).or_default().push(document);
+            }
         }
-        Index { documents, by_name }
+        let heads = unread.iter();
+        Index {
+            documents,
+            by_name,
+            by_kind,
+            unread: heads
+                .map(|head| (head.kind, head.name.as_deref()))
+                .collect(),
+            nearest: Mutex::default(),
+        }
     }
 
     pub(crate) fn get(&self, kind: Kind, name: &str) -> Option<&'a Document> {
         self.by_name.get(&(kind, name)).copied()
     }
 
-    pub(crate) fn has(&self, kind: Kind, name: &str) -> bool {
+    /// Whether there is such a document, or one that could not be read may be it.
+    pub(crate) fn may_have(&self, kind: Kind, name: &str) -> bool {
+        let may_be = |kind, name| self.unread.contains(&(kind, name));
         self.get(kind, name).is_some()
+            || may_be(Some(kind), Some(name))
+            || may_be(Some(kind), None)
+            || may_be(None, Some(name))
+            || may_be(None, None)
+    }
+
+    /// Whether a document that could not be read may be of this kind.
+    pub(crate) fn misses(&self, kind: Kind) -> bool {
+        self.unread
+            .iter()
+            .any(|(other, _)| other.is_none_or(|other| other == kind))
     }
 
     /// All documents in the order of the sources, those with a taken name included.
@@ -41,12 +74,7 @@ impl<'a> Index<'a> {
 
     /// The documents that count, in the order of the sources.
     pub(crate) fn of(&self, kind: Kind) -> impl Iterator<Item = &'a Document> {
-        self.documents.iter().filter(move |document| {
-            document.kind == kind
-                && self
-                    .get(kind, &document.name)
-                    .is_some_and(|first| std::ptr::eq(first, *document))
-        })
+        self.by_kind.get(&kind).into_iter().flatten().copied()
     }
 
     pub(crate) fn links(&self) -> impl Iterator<Item = (&'a Document, &'a LinkPart)> {
@@ -81,7 +109,7 @@ impl<'a> Index<'a> {
 
     /// How to mend a name that nothing goes by.
     pub(crate) fn advice(&self, kind: Kind, name: &str) -> Advice {
-        match nearest(name, self.of(kind).map(|document| document.name.as_str())) {
+        match self.near(kind, name) {
             Some(near) => Advice::write(
                 near,
                 name,
@@ -89,6 +117,19 @@ impl<'a> Index<'a> {
             ),
             None => format!("define a {kind} named {name}, or correct the name").into(),
         }
+    }
+
+    /// The name of this kind that was probably meant.
+    fn near(&self, kind: Kind, name: &str) -> Option<&'a str> {
+        let key = (kind, name.to_owned());
+        let known = || self.nearest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known().get(&key) {
+            return *found;
+        }
+        let names = self.of(kind).map(|document| document.name.as_str());
+        let found = nearest(name, names);
+        known().insert(key, found);
+        found
     }
 
     /// Where a node gets the value at a path from: its own document, or the nearest profile that has it. Falls back on the longest

@@ -20,7 +20,7 @@ mod select;
 pub mod size;
 pub mod template;
 
-pub use compile::{Compiled, compile};
+pub use compile::{Compiled, Gaps, compile, compile_with, judge};
 pub use digest::digest;
 pub use rules::{validate, validate_with};
 pub use select::{FilterError, select};

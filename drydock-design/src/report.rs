@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use drydock_model::design::Document;
 use drydock_model::finding::{DocumentRef, Finding, Fix, Level, Location};
 
+use crate::compile::Gaps;
 use crate::rules::{self, Rule};
 
 /// Which documents a finding is about, and where the value stands.
@@ -65,6 +66,8 @@ pub(crate) struct Report {
     told: HashMap<(&'static str, Option<Location>, String), usize>,
     /// Which documents a finding names already: with ten thousand nodes its list is too long to be searched.
     named: HashSet<(usize, DocumentRef)>,
+    /// What was left out on the way.
+    pub(crate) gaps: Gaps,
 }
 
 impl Report {
@@ -123,6 +126,7 @@ impl Report {
 
     /// Adds what another report has, as if it had been told here.
     pub(crate) fn absorb(&mut self, other: Report) {
+        self.gaps.absorb(other.gaps);
         for finding in other.findings {
             match rules::find(&finding.rule) {
                 Some(rule) => self.add_level(

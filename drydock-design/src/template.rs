@@ -4,7 +4,10 @@
 //! filter, one `+` or one method may take. Texts that nobody vouches for are rendered by a process that the operating system limits.
 
 mod bounds;
+pub(crate) mod context;
+mod endless;
 mod names;
+mod paths;
 
 use std::fmt::Write as _;
 use std::io;
@@ -16,7 +19,9 @@ use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
 pub use bounds::TEMPLATE_LIMIT;
+pub use context::TemplateContext;
 use names::{Applied, Names};
+pub(crate) use paths::Path;
 
 /// Instructions that one template may use. The published boot actions need a few hundred.
 const FUEL: u64 = 1_000_000;
@@ -61,6 +66,22 @@ pub fn render<T: Serialize>(template: &str, context: &T) -> Result<String, Strin
 /// # Errors
 /// Why it does not parse, or which name in it nothing defines: a variable, a filter, a test.
 pub fn check(template: &str) -> Result<(), String> {
+    inspect(template).map(drop)
+}
+
+/// What can be said of a template that parses and names what there is.
+pub(crate) struct Inspection {
+    /// The constant paths into the context that it uses without asking whether they are there.
+    pub(crate) paths: Vec<Path>,
+    /// Why it cannot come to its end within its bounds.
+    pub(crate) endless: Vec<String>,
+}
+
+/// As [`check`], and tells what else there is to know before it is rendered.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn inspect(template: &str) -> Result<Inspection, String> {
     bounds::check(template)?;
     let tree =
         parse(template, "template", SyntaxConfig::default()).map_err(|error| describe(&error))?;
@@ -83,7 +104,11 @@ pub fn check(template: &str) -> Result<(), String> {
             VARIABLES.join(", ")
         )));
     }
-    all_known(&environment, &names)
+    all_known(&environment, &names)?;
+    Ok(Inspection {
+        paths: names.paths.unguarded(),
+        endless: names.endless,
+    })
 }
 
 /// Filters and tests are looked up when they are applied, which may be on one node in a hundred. So each that the template names is looked up

@@ -40,6 +40,9 @@ mod cases_later;
 #[path = "suite/cases_value.rs"]
 mod cases_value;
 
+#[path = "suite/follow_ups.rs"]
+mod follow_ups;
+
 #[path = "suite/options.rs"]
 mod options;
 
@@ -60,3 +63,9 @@ mod diff_law;
 
 #[path = "suite/graph.rs"]
 mod graph;
+
+#[path = "suite/boot_templates.rs"]
+mod boot_templates;
+
+#[path = "suite/noconfig.rs"]
+mod noconfig;

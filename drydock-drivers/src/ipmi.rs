@@ -4,6 +4,7 @@
 //! boot device, on - never the chassis command `cycle`, which many BMCs refuse when the machine is off.
 
 mod actor;
+mod inventory;
 mod pace;
 mod plan;
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::Utc;
-use drydock_ipmi::{BootMode, CipherSuite, Error, Privilege};
+use drydock_ipmi::{BootMode, CipherSuite, DeviceId, Error, Privilege};
 use drydock_model::change::{Change, JournalEntry};
 use drydock_model::driver::{
     Driver, DriverError, DriverKind, ErrorClass, Observation, StepContext, StepPlan,
@@ -195,16 +196,9 @@ impl IpmiDriver {
         }
     }
 
-    async fn device(&self, node: &Node) -> Result<String, DriverError> {
+    async fn device(&self, node: &Node) -> Result<DeviceId, DriverError> {
         match self.send(node, Command::Device).await? {
-            Answer::Device(device) => Ok(format!(
-                "device {:#04x}, firmware {}.{:02x}, manufacturer {}, product {}",
-                device.id,
-                device.firmware_major,
-                device.firmware_minor,
-                device.manufacturer,
-                device.product
-            )),
+            Answer::Device(device) => Ok(device),
             other => Err(mixed_up(node, &other)),
         }
     }
@@ -262,6 +256,7 @@ impl Driver for IpmiDriver {
             power_on: None,
             boot: None,
             device: None,
+            inventory: None,
         };
         match cx.action {
             // Each controller is asked by its own steps; there is no service in between.
@@ -273,12 +268,22 @@ impl Driver for IpmiDriver {
             | A::InterrogateOob => {
                 let node = cx.node()?;
                 seen.bmc = self.bmc_address(node, cx.action.as_str())?.to_string();
-                seen.power_on = Some(self.power(node).await?);
+                let power_on = self.power(node).await?;
+                seen.power_on = Some(power_on);
                 if matches!(cx.action, A::SetNodeBoot | A::PowerCycleNode) {
                     seen.boot = Some(self.boot(node).await?);
                 }
                 if cx.action == A::InterrogateOob {
-                    seen.device = Some(self.device(node).await?);
+                    let device = self.device(node).await?;
+                    seen.device = Some(format!(
+                        "device {:#04x}, firmware {}, manufacturer {}, product {}",
+                        device.id,
+                        inventory::firmware(&device),
+                        device.manufacturer,
+                        device.product
+                    ));
+                    seen.inventory =
+                        Some(self.inventory(node, power_on, &device, cx.time_left).await);
                 }
                 seen.at = Utc::now();
             }

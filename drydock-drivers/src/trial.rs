@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::Utc;
@@ -13,6 +14,7 @@ use drydock_model::effective::{
     Bonding, EffectiveDesign, Link, Network, Node, Oob, Platform, Site, Storage,
 };
 use drydock_model::id::{Digest, Epoch};
+use drydock_model::operator::{Operator, OperatorAnswer};
 use drydock_model::step::StepAction;
 use secrecy::SecretString;
 use serde_json::Map;
@@ -28,6 +30,15 @@ impl BootKeys for NoKeys {
 
     async fn is_current(&self, _key_hex: &str) -> Result<bool, DriverError> {
         Ok(false)
+    }
+}
+
+struct Nobody;
+
+#[async_trait]
+impl Operator for Nobody {
+    async fn answer(&self) -> Result<Option<OperatorAnswer>, DriverError> {
+        Ok(None)
     }
 }
 
@@ -110,6 +121,8 @@ pub(crate) fn site_context(action: StepAction, nodes: Vec<Node>) -> StepContext 
         node: None,
         facts: Map::new(),
         boot_keys: Arc::new(NoKeys),
+        time_left: Duration::from_secs(300),
+        operator: Arc::new(Nobody),
     }
 }
 

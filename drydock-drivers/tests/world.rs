@@ -1,6 +1,8 @@
 //! The drivers against the simulated world: BMCs, a MaaS region, machines that boot.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "world/inventory.rs"]
+mod inventory;
 #[path = "world/ipmi.rs"]
 mod ipmi;
 #[path = "world/maas.rs"]

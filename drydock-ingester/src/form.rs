@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use drydock_model::design::{Document, Kind};
 use drydock_model::finding::{DocumentRef, Finding, Fix, Level, Location};
-use drydock_model::ingest::Source;
+use drydock_model::ingest::{Source, Unread};
 use drydock_model::tree::{Ignored, Position, ReadError, Tree, Value, nearest};
 
 /// The text that a document stands in.
@@ -27,7 +27,39 @@ pub(crate) enum Outcome {
     /// Not ours, and none of our business.
     PassedOver,
     /// Ours, but it cannot be taken.
-    Refused(Box<Finding>),
+    Refused(Box<Refusal>),
+}
+
+/// Why a document cannot be taken, and what it would have been.
+pub(crate) struct Refusal {
+    /// At least one.
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) unread: Unread,
+}
+
+impl Outcome {
+    fn refused(findings: Vec<Finding>) -> Self {
+        Outcome::Refused(Box::new(Refusal {
+            findings,
+            unread: Unread::default(),
+        }))
+    }
+}
+
+/// Kind and name of a document of either form, as far as they can be read.
+pub(crate) fn head(tree: &Tree) -> Unread {
+    let schema = tree.get("schema").and_then(Tree::as_text);
+    let word = match schema {
+        Some(schema) => schema.split('/').nth(1),
+        None => tree.get("kind").and_then(Tree::as_text),
+    };
+    let name = tree.find(&["metadata", "name"]).and_then(Tree::as_text);
+    Unread {
+        kind: Kind::ALL
+            .into_iter()
+            .find(|kind| Some(kind.as_str()) == word),
+        name: name.filter(|name| !name.is_empty()).map(str::to_owned),
+    }
 }
 
 /// A surface form.
@@ -50,7 +82,7 @@ pub(crate) fn refuse(
     message: String,
     diagnostic: String,
 ) -> Outcome {
-    Outcome::Refused(Box::new(Finding {
+    Outcome::refused(vec![Finding {
         rule: rule.into(),
         code: "DD000".into(),
         level: Level::Error,
@@ -60,7 +92,7 @@ pub(crate) fn refuse(
         location: Some(text.place(position)),
         chain: Vec::new(),
         fix: None,
-    }))
+    }])
 }
 
 /// A document given to the ingester of the other form.
@@ -140,38 +172,79 @@ pub(crate) fn finish(kind: Kind, mut tree: Tree, body_key: &str, text: &Text<'_>
             format!("put its fields under `{body_key}`; `{body_key}: {{}}` when there are none"),
         );
     };
-    let body_position = body.position;
-    match Document::read(
-        kind,
-        name,
-        name_position,
-        Arc::new(body),
-        Arc::clone(&text.source.name),
-    ) {
-        Ok(mut document) => {
-            if !text.origins.is_empty() {
-                document.origins = Arc::clone(&text.origins);
-            }
-            if let Some(labels) = metadata.and_then(|metadata| metadata.get("labels")) {
-                document.ignored.extend(unread_labels(labels));
-                document.labels = labels
-                    .entries()
-                    .iter()
-                    .filter_map(|entry| {
-                        entry
-                            .value
-                            .as_text()
-                            .map(|label| (entry.key.to_string(), label.to_owned()))
-                    })
-                    .collect();
-            }
-            Outcome::Document(Box::new(document))
+    let mut body = Arc::new(body);
+    let mut misfits = Vec::new();
+    let read = loop {
+        let source = Arc::clone(&text.source.name);
+        let error = match Document::read(kind, name, name_position, Arc::clone(&body), source) {
+            Ok(document) => break document,
+            Err(error) => error,
+        };
+        let place = text.place(error.position.unwrap_or(body.position));
+        misfits.push(misfit(kind, name, body_key, &error, place));
+        // Without the key that is not known, the next fault is found.
+        if misfits.len() == MISFITS || !strike(Arc::make_mut(&mut body), &error) {
+            return Outcome::refused(misfits);
         }
-        Err(error) => {
-            let place = text.place(error.position.unwrap_or(body_position));
-            Outcome::Refused(Box::new(misfit(kind, name, body_key, &error, place)))
-        }
+    };
+    if !misfits.is_empty() {
+        return Outcome::refused(misfits);
     }
+    finished(read, metadata, text)
+}
+
+/// Unknown keys of one document that are told: each takes another reading.
+const MISFITS: usize = 20;
+
+/// Takes the unknown key of an error out of the body; `false` when the error is about no key, or the key is not found.
+fn strike(body: &mut Tree, error: &ReadError) -> bool {
+    let Some(unknown) = &error.unknown else {
+        return false;
+    };
+    let mut tree = body;
+    for segment in &error.path {
+        let below = match &mut tree.value {
+            Value::Mapping(entries) => entries
+                .iter_mut()
+                .find(|entry| *entry.key == **segment)
+                .map(|entry| &mut entry.value),
+            Value::Sequence(items) => segment
+                .trim_matches(['[', ']'])
+                .parse()
+                .ok()
+                .and_then(|number: usize| items.get_mut(number)),
+            _ => None,
+        };
+        let Some(below) = below else { return false };
+        tree = below;
+    }
+    let Value::Mapping(entries) = &mut tree.value else {
+        return false;
+    };
+    let before = entries.len();
+    entries.retain(|entry| *entry.key != **unknown);
+    entries.len() < before
+}
+
+/// A document with what its metadata say besides the name.
+fn finished(mut document: Document, metadata: Option<&Tree>, text: &Text<'_>) -> Outcome {
+    if !text.origins.is_empty() {
+        document.origins = Arc::clone(&text.origins);
+    }
+    if let Some(labels) = metadata.and_then(|metadata| metadata.get("labels")) {
+        document.ignored.extend(unread_labels(labels));
+        document.labels = labels
+            .entries()
+            .iter()
+            .filter_map(|entry| {
+                entry
+                    .value
+                    .as_text()
+                    .map(|label| (entry.key.to_string(), label.to_owned()))
+            })
+            .collect();
+    }
+    Outcome::Document(Box::new(document))
 }
 
 /// Labels that are no map, or no texts.

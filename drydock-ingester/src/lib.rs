@@ -16,9 +16,8 @@ mod yaml;
 
 use std::sync::Arc;
 
-use drydock_model::design::Document;
 use drydock_model::finding::{Finding, Level, Location};
-use drydock_model::ingest::{Format, Ingester, Source};
+use drydock_model::ingest::{Format, Ingested, Ingester, Source, Unread};
 use drydock_model::tree::Tree;
 
 pub use emit::to_yaml;
@@ -42,10 +41,20 @@ impl DesignIngester {
 }
 
 impl Ingester for DesignIngester {
-    fn ingest(&self, sources: &[Source]) -> Result<Vec<Document>, Vec<Finding>> {
+    fn read(&self, sources: &[Source]) -> Ingested {
         let mut collected = Collected::default();
         if let Some(site) = layered::render(sources, &self.limits) {
-            let Site { origins, documents } = site?;
+            let Site { origins, documents } = match site {
+                Ok(site) => site,
+                // Which documents a tree comes to is known when all of it is rendered.
+                Err(findings) => {
+                    return Ingested {
+                        unread: vec![Unread::default()],
+                        findings,
+                        ..Ingested::default()
+                    };
+                }
+            };
             for laid in documents {
                 let text = Text {
                     source: &sources[laid.text],
@@ -58,7 +67,7 @@ impl Ingester for DesignIngester {
                 }
                 collected.take(outcome, &text);
             }
-            return collected.result();
+            return collected.0;
         }
         for source in sources {
             let text = Text {
@@ -68,43 +77,39 @@ impl Ingester for DesignIngester {
             let (outcomes, faults) =
                 parse::parse_each(&source.text, &self.limits, &|tree| read(tree, &text));
             collected.faults(faults, source);
-            collected.documents.reserve(outcomes.len());
+            collected.0.documents.reserve(outcomes.len());
             for outcome in outcomes {
                 collected.take(outcome, &text);
             }
         }
-        collected.result()
+        collected.0
     }
 }
 
-/// Documents and findings so far.
+/// What was read so far.
 #[derive(Default)]
-struct Collected {
-    documents: Vec<Document>,
-    findings: Vec<Finding>,
-}
+struct Collected(Ingested);
 
 impl Collected {
     fn faults(&mut self, faults: Vec<Fault>, source: &Source) {
+        if !faults.is_empty() {
+            self.0.unread.push(Unread::default());
+        }
         let faults = faults.into_iter();
-        self.findings
+        self.0
+            .findings
             .extend(faults.map(|fault| unreadable(fault, &source.name)));
     }
 
     fn take(&mut self, outcome: Outcome, text: &Text<'_>) {
         match outcome {
             Outcome::Document(document) if text.source.without.contains(&document.reference()) => {}
-            Outcome::Document(document) => self.documents.push(*document),
+            Outcome::Document(document) => self.0.documents.push(*document),
             Outcome::PassedOver => {}
-            Outcome::Refused(finding) => self.findings.push(*finding),
-        }
-    }
-
-    fn result(self) -> Result<Vec<Document>, Vec<Finding>> {
-        if self.findings.is_empty() {
-            Ok(self.documents)
-        } else {
-            Err(self.findings)
+            Outcome::Refused(refusal) => {
+                self.0.findings.extend(refusal.findings);
+                self.0.unread.push(refusal.unread);
+            }
         }
     }
 }
@@ -126,7 +131,17 @@ pub fn parse_tree(text: &str, source_name: &str) -> Result<Vec<Tree>, Vec<Findin
         .collect())
 }
 
+/// Reads one document. Of one that is refused, the outcome says what it would have been.
 fn read(tree: Tree, text: &Text<'_>) -> Outcome {
+    let unread = form::head(&tree);
+    let mut outcome = read_body(tree, text);
+    if let Outcome::Refused(refusal) = &mut outcome {
+        refusal.unread = unread;
+    }
+    outcome
+}
+
+fn read_body(tree: Tree, text: &Text<'_>) -> Outcome {
     let forms: [&dyn Form; 2] = [&yaml::YamlForm, &deckhand::DeckhandForm];
     let says = forms.into_iter().find(|form| form.recognises(&tree));
     let wanted = match text.source.format {

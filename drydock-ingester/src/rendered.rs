@@ -107,7 +107,7 @@ impl Writing {
     fn take(&mut self, tree: Tree, text: &Text<'_>) {
         match write(tree, text) {
             Ok(document) => self.documents.extend(document),
-            Err(finding) => self.findings.push(*finding),
+            Err(findings) => self.findings.extend(findings),
         }
     }
 
@@ -121,7 +121,7 @@ impl Writing {
 }
 
 /// A document in Deckhand form; `None` when it is not Drydock's, or no longer counts. Only a head that can be read is written.
-fn write(tree: Tree, text: &Text<'_>) -> Result<Option<Rendered>, Box<Finding>> {
+fn write(tree: Tree, text: &Text<'_>) -> Result<Option<Rendered>, Vec<Finding>> {
     let headless = |tree: &Tree| {
         let name = tree.find(&["metadata", "name"]).and_then(Tree::as_text);
         name.is_none_or(str::is_empty)
@@ -135,7 +135,7 @@ fn write(tree: Tree, text: &Text<'_>) -> Result<Option<Rendered>, Box<Finding>> 
     if !yaml && unusable {
         // The reader knows what is wrong with it.
         return match read(tree, text) {
-            Outcome::Refused(finding) => Err(finding),
+            Outcome::Refused(refusal) => Err(refusal.findings),
             Outcome::Document(_) | Outcome::PassedOver => Ok(None),
         };
     }
@@ -147,7 +147,7 @@ fn write(tree: Tree, text: &Text<'_>) -> Result<Option<Rendered>, Box<Finding>> 
     let tree = if yaml {
         let read = read(tree.clone(), text);
         match read {
-            Outcome::Refused(finding) => return Err(finding),
+            Outcome::Refused(refusal) => return Err(refusal.findings),
             Outcome::PassedOver => return Ok(None),
             Outcome::Document(document) if text.source.without.contains(&document.reference()) => {
                 return Ok(None);

@@ -1,12 +1,23 @@
 //! What is said about bad input, and where.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use drydock_ingester::parse::Limits;
 use drydock_ingester::{DesignIngester, parse_tree};
+use drydock_model::design::Kind;
 use drydock_model::finding::{Finding, Level};
-use drydock_model::ingest::{Format, Ingester, Source};
+use drydock_model::ingest::{Format, Ingester, Source, Unread};
+
+fn source(text: &str) -> Source {
+    Source {
+        name: "x.yaml".into(),
+        format: Format::Auto,
+        text: text.into(),
+        without: Vec::new(),
+    }
+}
 
 fn ingest(format: Format, text: &str) -> Result<usize, Vec<Finding>> {
     let source = Source {
@@ -106,6 +117,52 @@ fn all_findings_of_a_stream_are_told_and_nothing_is_taken() {
         .collect();
     lines.sort_unstable();
     assert_eq!(lines, [6, 8, 11, 14]);
+}
+
+#[test]
+fn what_cannot_be_taken_is_known_by_its_head_and_keeps_nothing_else_back() {
+    let text = "apiVersion: drydock/v1\nkind: Rack\nmetadata: {name: good}\nspec: {}\n---\n\
+                apiVersion: drydock/v1\nkind: Network\nmetadata: {name: a}\nspec: {cdir: 10.0.0.0/24}\n---\n\
+                schema: drydock/HostProfile/v1\nmetadata: {name: b}\n---\n\
+                apiVersion: drydock/v1\nkind: Netwrok\nmetadata: {name: c}\nspec: {}\n---\na: [1, 2\n";
+    let ingested = DesignIngester::default().read(&[source(text)]);
+    let names: Vec<&str> = ingested
+        .documents
+        .iter()
+        .map(|document| document.name.as_str())
+        .collect();
+    assert_eq!(names, ["good"]);
+    let head = |kind, name: Option<&str>| Unread {
+        kind,
+        name: name.map(str::to_owned),
+    };
+    let unread: HashSet<Unread> = ingested.unread.iter().cloned().collect();
+    let expected = HashSet::from([
+        head(Some(Kind::Network), Some("a")),
+        head(Some(Kind::HostProfile), Some("b")),
+        head(None, Some("c")),
+        head(None, None),
+    ]);
+    assert_eq!(unread, expected);
+    assert_eq!(ingested.findings.len(), 4);
+    assert!(!ingested.is_text());
+    let (whole, _) = text.split_at(text.rfind("---").unwrap());
+    assert!(DesignIngester::default().read(&[source(whole)]).is_text());
+}
+
+#[test]
+fn every_unknown_key_of_a_document_is_told() {
+    let text = "apiVersion: drydock/v1\nkind: BaremetalNode\nmetadata: {name: n}\nspec:\n  host_profil: x\n  metadata:\n    rak: r\n  \
+                storage: {physical_devices: {d: {partitions: [{nam: a}]}}}\n  interfaces: []\n";
+    assert_eq!(
+        shown(&refused(Format::Auto, text)),
+        [
+            "5:3 document/schema DD001",
+            "7:5 document/schema DD001",
+            "8:50 document/schema DD001",
+            "9:15 document/schema DD001",
+        ]
+    );
 }
 
 #[test]

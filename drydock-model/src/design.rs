@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{DocumentRef, Location};
-use crate::tree::{Ignored, Position, REDACTED, ReadError, Tree, is_secret_key};
+use crate::tree::{Ignored, Position, REDACTED, ReadError, Tree, is_secret_key, mask_urls};
 
 pub use boot::{AssetData, AssetPart, BootActionPart};
 pub use hardware::{AliasPart, BootstrapProtocol, HardwarePart, HugepagesPart};
@@ -225,6 +225,7 @@ impl Document {
         let mut spec = self.tree.to_json();
         if !reveal {
             redact(&mut spec);
+            mask_urls(&mut spec);
         }
         let mut metadata = serde_json::Map::new();
         metadata.insert("name".to_owned(), self.name.clone().into());

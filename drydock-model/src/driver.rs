@@ -13,9 +13,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::boot::BootKeys;
+use crate::build_data::Collected;
 use crate::change::{Change, JournalEntry};
 use crate::effective::{EffectiveDesign, Node};
 use crate::id::TaskId;
+use crate::operator::Operator;
 use crate::step::StepAction;
 use crate::task::Message;
 
@@ -36,6 +38,10 @@ pub struct StepContext {
     pub facts: Map<String, Value>,
     /// Where a deployment gets its boot-action key.
     pub boot_keys: Arc<dyn BootKeys>,
+    /// How much time the step had left when this instance claimed it.
+    pub time_left: Duration,
+    /// What an operator answered to what the step asked ([`Then::Ask`]).
+    pub operator: Arc<dyn Operator>,
 }
 
 impl StepContext {
@@ -100,6 +106,17 @@ impl StepPlan {
         }
     }
 
+    /// Nothing to change here; an operator's hands have to do it.
+    #[must_use]
+    pub fn ask(request: impl Into<String>) -> Self {
+        StepPlan {
+            changes: Vec::new(),
+            then: Then::Ask {
+                request: request.into(),
+            },
+        }
+    }
+
     /// Nothing can be done.
     #[must_use]
     pub fn fail(error: DriverError) -> Self {
@@ -122,6 +139,12 @@ pub enum Then {
         /// How long to wait before looking.
         poll: Duration,
     },
+    /// Ask an operator, and observe again when the answer is there ([`StepContext::operator`]) or the deadline has come. The step
+    /// holds no claim meanwhile. Asking twice is one request.
+    Ask {
+        /// What to do by hand, one sentence.
+        request: String,
+    },
     /// The step is done.
     Done(Report),
     /// The step has failed.
@@ -137,6 +160,8 @@ pub struct Report {
     pub message: String,
     /// Facts for the later steps of the pipeline.
     pub facts: Map<String, Value>,
+    /// What was found out about the node, to be kept.
+    pub build_data: Vec<Collected>,
 }
 
 impl Report {

@@ -4,6 +4,8 @@
 //! read this; nobody changes it.
 
 mod boot_action;
+mod bus_address;
+mod noconfig;
 mod node;
 mod storage;
 
@@ -15,6 +17,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 pub use boot_action::{Asset, AssetKind, BootAction, PipelineSegment};
+pub use bus_address::BusAddress;
 pub use node::{
     Address, Addressing, Device, DeviceAlias, FirmwareMode, Hardware, Interface, Node, Oob,
     Platform, Sriov,

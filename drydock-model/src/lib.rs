@@ -7,6 +7,7 @@
 //! plan is made or where a task is stored.
 
 pub mod boot;
+pub mod build_data;
 pub mod change;
 pub mod clock;
 pub mod design;
@@ -15,8 +16,10 @@ pub mod effective;
 pub mod event;
 pub mod filter;
 pub mod finding;
+pub mod forecast;
 pub mod id;
 pub mod ingest;
+pub mod operator;
 pub mod reference;
 pub mod step;
 pub mod store;

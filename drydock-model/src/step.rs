@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::change::Risk;
 use crate::driver::DriverKind;
 use crate::id::{ClaimToken, InstanceId, TaskId};
 use crate::task::{Message, word_enum};
@@ -107,6 +108,39 @@ impl StepAction {
             | A::ConfigPortProvisioning
             | A::ConfigPortProduction => Some(DriverKind::Network),
             A::BootactionReport | A::Noop => None,
+        }
+    }
+
+    /// The highest risk of any change that the action makes, in whichever of its rounds. A plan tells it where it cannot foresee more.
+    #[must_use]
+    pub fn worst(self) -> Risk {
+        use StepAction as A;
+        match self {
+            A::DeployNode | A::DestroyNode => Risk::Wipes,
+            A::PowerOffNode | A::PowerOnNode | A::PowerCycleNode | A::ConfigureHardware => {
+                Risk::Reboots
+            }
+            // A deployment of ours that failed is released first, which switches the machine off.
+            A::ApplyNodeNetworking | A::ApplyNodeStorage | A::ApplyNodePlatform => Risk::Reboots,
+            A::ValidateOobServices
+            | A::ConfigNodePxe
+            | A::SetNodeBoot
+            | A::InterrogateOob
+            | A::ValidateNodeServices
+            | A::CreateNetworkTemplate
+            | A::CreateStorageTemplate
+            | A::CreateBootMedia
+            | A::ConfigureUserCredentials
+            | A::ConfigureNodeProvisioner
+            | A::PrepareHardwareConfig
+            | A::IdentifyNode
+            | A::InterrogateNode
+            | A::ValidateNetworkServices
+            | A::InterrogatePort
+            | A::ConfigPortProvisioning
+            | A::ConfigPortProduction
+            | A::BootactionReport
+            | A::Noop => Risk::Reversible,
         }
     }
 }

@@ -11,10 +11,12 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::boot::{BootContext, BootEntry, BootStatus};
+use crate::build_data::BuildData;
 use crate::change::{ChangeOutcome, JournalEntry};
 use crate::event::TaskEvent;
 use crate::id::{BootActionId, ChangeId, ClaimToken, DesignId, Digest, Epoch, InstanceId, TaskId};
 use crate::ingest::Source;
+use crate::operator::{OperatorAnswer, OperatorRequest};
 use crate::step::{ClaimedStep, Step, TaskPlan};
 use crate::task::{Message, NewTask, ResultStatus, Task, TaskAction, TaskStatus};
 
@@ -162,6 +164,8 @@ pub trait TaskStore {
     async fn create_task(&self, task: &NewTask) -> StoreResult<Task>;
     /// The tree that holds this id, be it the task's, a pipeline's or a step's; [`StoreError::NotFound`].
     async fn tree(&self, id: TaskId) -> StoreResult<TaskTree>;
+    /// The steps of a task that a client created which are about this node, or about the site, in order; none: there are no such.
+    async fn steps_about(&self, task: TaskId, node: Option<&str>) -> StoreResult<Vec<Step>>;
     /// The tree of the newest task that had steps on this node; [`StoreError::NotFound`].
     async fn node_tree(&self, node: &str) -> StoreResult<TaskTree>;
     /// All trees that match, oldest first unless asked otherwise; two queries whatever the number.
@@ -191,7 +195,7 @@ pub trait TaskStore {
     /// terminating until its running steps have ended. [`StoreError::Conflict`] when it has ended already.
     async fn terminate_task(&self, task: TaskId, by: &str) -> StoreResult<Task>;
     /// Deletes the trees that ended more than so many days ago, with their boot-action contexts and the pinned contents that nothing else
-    /// refers to. The journal stays. Locks nothing but what it deletes. Returns how many tasks went.
+    /// refers to. A dry run whose plan is being carried out stays, and so does the journal. Locks nothing but what it deletes. Returns how many tasks went.
     async fn purge_tasks(&self, older_than_days: u32) -> StoreResult<u64>;
 }
 
@@ -316,6 +320,43 @@ pub trait BootStore {
     ) -> StoreResult<BootEntry>;
 }
 
+/// Build data.
+#[async_trait]
+pub trait BuildDataStore {
+    /// Keeps what a held step collected; what the same step kept before under the same generator is replaced. Of each generator and
+    /// node the newest [`KEPT`](crate::build_data::KEPT) stay. Only with the current token ([`StoreError::StaleClaim`]).
+    async fn record_build_data(
+        &self,
+        step: TaskId,
+        token: ClaimToken,
+        data: &[BuildData],
+    ) -> StoreResult<()>;
+    /// What is kept of a node, oldest first; also what tasks collected that are deleted.
+    async fn node_build_data(&self, node: &str) -> StoreResult<Vec<BuildData>>;
+    /// What is kept of what the steps of a task collected, oldest first; the task is the one a client created.
+    async fn task_build_data(&self, task: TaskId) -> StoreResult<Vec<BuildData>>;
+}
+
+/// What operators are asked.
+#[async_trait]
+pub trait OperatorStore {
+    /// Opens the request of a held step about its node; nothing to do when it is open or answered already. Only with the current token
+    /// ([`StoreError::StaleClaim`]).
+    async fn ask_operator(&self, step: TaskId, token: ClaimToken, request: &str)
+    -> StoreResult<()>;
+    /// The request of a step; `None`: it asked nothing.
+    async fn operator_request(&self, step: TaskId) -> StoreResult<Option<OperatorRequest>>;
+    /// The requests of a task, answered ones included, in the order of their opening; the task is the one a client created.
+    async fn operator_requests(&self, task: TaskId) -> StoreResult<Vec<OperatorRequest>>;
+    /// Takes the answer to a step's request and makes the step due at once. The same answer again is no fault; [`StoreError::Conflict`]
+    /// when there is another one already, or when the step has ended; [`StoreError::NotFound`] when it asked nothing.
+    async fn answer_operator(
+        &self,
+        step: TaskId,
+        answer: &OperatorAnswer,
+    ) -> StoreResult<OperatorRequest>;
+}
+
 /// What happened to a task.
 #[async_trait]
 pub trait EventStore {
@@ -345,6 +386,8 @@ pub trait Store:
     + LeaderStore
     + JournalStore
     + BootStore
+    + BuildDataStore
+    + OperatorStore
     + EventStore
     + Send
     + Sync

@@ -209,6 +209,8 @@ pub struct NewTask {
     pub dry_run: bool,
     /// How to go through the nodes; `None`: all side by side.
     pub strategy: Option<Strategy>,
+    /// The dry run whose plan this carries out, and nothing else; `None`: whatever has to be done is done.
+    pub plan: Option<TaskId>,
     /// How often the same work was tried before.
     pub retry: i32,
     /// Who asked.
@@ -238,6 +240,8 @@ pub struct Task {
     pub dry_run: bool,
     /// How to go through the nodes; `None`: all side by side.
     pub strategy: Option<Strategy>,
+    /// The dry run whose plan this carries out, and nothing else; `None`: whatever has to be done is done.
+    pub plan: Option<TaskId>,
     /// Who asked.
     pub created_by: String,
     /// `X-Context-Marker` of the request.

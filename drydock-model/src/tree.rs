@@ -7,6 +7,7 @@ mod misfit;
 mod nearest;
 mod position;
 mod read;
+mod url;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 pub use misfit::{Ignored, ReadError};
 pub use nearest::nearest;
 pub use position::Position;
+pub use url::{mask_urls, told_json, url_secrets, without_url_secrets};
 
 /// A value and where it begins.
 #[derive(Clone, PartialEq)]

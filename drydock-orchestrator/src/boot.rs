@@ -7,5 +7,4 @@ pub mod templates;
 
 mod archive;
 mod cache;
-mod context;
 pub(crate) mod report;

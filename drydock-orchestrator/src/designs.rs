@@ -58,7 +58,7 @@ pub enum DesignError {
     Reference(String),
     /// The reference leads to nothing right now.
     Unavailable(String),
-    /// The text could not be read as design documents.
+    /// A text, or a document in it, could not be read: everything there is to say, what the rules find in the other documents included.
     Unreadable(Vec<Finding>),
     /// The compiler fell over this design: a defect of ours.
     Defect(String),
@@ -71,7 +71,8 @@ impl fmt::Display for DesignError {
         match self {
             DesignError::Reference(text) | DesignError::Unavailable(text) => f.write_str(text),
             DesignError::Unreadable(findings) => {
-                write!(f, "the design cannot be read: {}", told(findings, "; "))
+                let errors = findings.iter().filter(|finding| finding.level == Level::Error);
+                write!(f, "the design cannot be read: {}", told(errors, "; "))
             }
             DesignError::Defect(text) => write!(
                 f,

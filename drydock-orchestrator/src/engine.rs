@@ -13,6 +13,7 @@ use crate::designs::Designs;
 use crate::drivers::DriverSet;
 use crate::pulse::Pulse;
 use crate::settings::EngineSettings;
+use crate::step::Elsewhere;
 use crate::{leader, pulse, worker};
 
 /// What an engine is made of. Cheap to clone.
@@ -26,6 +27,7 @@ pub struct Engine {
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) settings: Arc<EngineSettings>,
     pub(crate) pulse: Arc<Pulse>,
+    pub(crate) elsewhere: Arc<Elsewhere>,
 }
 
 /// The parts an engine is put together from.
@@ -61,6 +63,7 @@ impl Engine {
             clock: parts.clock,
             ids: parts.ids,
             settings: Arc::new(parts.settings),
+            elsewhere: Arc::default(),
         }
     }
 

@@ -170,7 +170,10 @@ async fn plan_task(engine: &Engine, leader: Leadership, task: &Task) -> StoreRes
     let site = match engine.designs.resolve(&task.design_ref).await {
         Ok(site) => site,
         Err(DesignError::Store(error)) => return Err(error),
-        Err(DesignError::Unreadable(findings)) => {
+        Err(DesignError::Unreadable(mut findings)) => {
+            if task.action != TaskAction::ValidateDesign {
+                findings.retain(|finding| finding.level == Level::Error);
+            }
             return end(
                 ResultStatus::Failure,
                 None,
@@ -187,6 +190,12 @@ async fn plan_task(engine: &Engine, leader: Leadership, task: &Task) -> StoreRes
             .await;
         }
     };
+    if let Some(plan) = task.plan
+        && let Some(reason) = plan_is_void(engine, plan, &site).await?
+    {
+        let message = Message::task(true, reason, now);
+        return end(ResultStatus::Failure, Some(&site), &[message]).await;
+    }
     if task.action == TaskAction::ValidateDesign {
         let findings = engine.designs.judge(&site).await;
         let verdict = if findings.iter().any(|finding| finding.level == Level::Error) {
@@ -278,6 +287,30 @@ async fn plan_task(engine: &Engine, leader: Leadership, task: &Task) -> StoreRes
         .store
         .plan_task(leader, task.id, &site.digest, &plan, &messages)
         .await
+}
+
+/// Why the plan of a dry run cannot be carried out with this design, if so.
+async fn plan_is_void(
+    engine: &Engine,
+    plan: TaskId,
+    site: &CompiledSite,
+) -> StoreResult<Option<String>> {
+    let planned = match engine.store.tree(plan).await {
+        Ok(tree) => tree.task.digest,
+        Err(StoreError::NotFound) => {
+            return Ok(Some(format!(
+                "the dry run {plan} is not on this server any more, so its plan cannot be carried out; nothing was done. Make a new plan"
+            )));
+        }
+        Err(error) => return Err(error),
+    };
+    Ok((planned.as_ref() != Some(&site.digest)).then(|| {
+        format!(
+            "the design has changed since the plan was made: it was {} then and is {} now; nothing was done. Make a new plan",
+            planned.map_or_else(|| "unknown".to_owned(), |digest| digest.to_string()),
+            site.digest
+        )
+    }))
 }
 
 /// Findings as messages of a task; the finding itself rides along.

@@ -9,7 +9,9 @@ pub mod boot;
 pub mod designs;
 pub mod drivers;
 pub mod engine;
+pub mod forecast;
 pub mod outcome;
+pub mod plan_document;
 pub mod planner;
 pub mod progress;
 pub mod settings;
@@ -17,6 +19,7 @@ pub mod system;
 pub mod waves;
 
 mod leader;
+mod operator;
 mod pulse;
 mod step;
 mod worker;

@@ -1,7 +1,9 @@
 //! From (action, effective design, nodes) to a plan. Pure but for the ids it is given.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use drydock_model::driver::DriverKind;
 use drydock_model::effective::Node;
 use drydock_model::id::{IdSource, TaskId};
 use drydock_model::step::{Condition, PipelinePlan, StepAction, StepPlanned, TaskPlan};
@@ -9,6 +11,9 @@ use drydock_model::task::TaskAction;
 
 use crate::settings::Timeouts;
 use crate::waves::Wave;
+
+/// The `oob.type` of a node without a controller.
+const BY_HAND: &str = "manual";
 
 /// One line of a recipe: what, and when it is needed.
 type Line = (StepAction, Condition);
@@ -63,6 +68,16 @@ pub fn is_node_scoped(action: TaskAction) -> bool {
     matches!(recipe(action), Recipe::PerNode(_))
 }
 
+/// Hands are slower than a controller.
+fn timeout(timeouts: &Timeouts, action: StepAction, node: Option<&Node>) -> Duration {
+    let by_hand = node.is_some_and(|node| node.oob.kind == BY_HAND);
+    if by_hand && action.driver_kind() == Some(DriverKind::Oob) {
+        timeouts.operator
+    } else {
+        timeouts.of(action)
+    }
+}
+
 /// The plan of an action on these nodes, side by side; `None` for an action that has no steps.
 #[must_use]
 pub fn plan(
@@ -101,7 +116,7 @@ fn plan_waves(
                 id: TaskId(ids.uuid()),
                 action,
                 condition,
-                timeout: timeouts.of(action),
+                timeout: timeout(timeouts, action, node),
             })
             .collect(),
     };

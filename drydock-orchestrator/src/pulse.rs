@@ -1,5 +1,6 @@
 //! The pulse: this instance's heartbeat and its claim on the hill.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ pub(crate) struct Pulse {
     clock: Arc<dyn Clock>,
     grace: Duration,
     last_beat: watch::Sender<Option<Duration>>,
+    /// How often a heartbeat came so late that our claims may have been taken before it.
+    lapses: AtomicU64,
     leadership: watch::Sender<Option<Leadership>>,
     /// When the reign was last confirmed by the store.
     last_renewal: watch::Sender<Option<Duration>>,
@@ -29,6 +32,7 @@ impl Pulse {
             clock,
             grace,
             last_beat: watch::Sender::new(None),
+            lapses: AtomicU64::new(0),
             leadership: watch::Sender::new(None),
             last_renewal: watch::Sender::new(None),
             last_epoch: Mutex::new(Epoch(0)),
@@ -41,6 +45,12 @@ impl Pulse {
     /// Four fifths of the grace: the rest is for the call that follows the check.
     pub(crate) fn is_fresh(&self) -> bool {
         self.is_young(*self.last_beat.borrow())
+    }
+
+    /// How often this instance has been silent for too long. What was claimed before the last time may be another's by now, however fresh we are
+    /// again: whoever was stopped and wakes may beat before it looks.
+    pub(crate) fn lapses(&self) -> u64 {
+        self.lapses.load(Ordering::SeqCst)
     }
 
     fn is_young(&self, at: Option<Duration>) -> bool {
@@ -76,6 +86,10 @@ impl Pulse {
     }
 
     fn beaten(&self, at: Duration) {
+        // Counted before anybody can see that we are fresh again.
+        if self.last_beat.borrow().is_some() && !self.is_fresh() {
+            self.lapses.fetch_add(1, Ordering::SeqCst);
+        }
         self.last_beat.send_replace(Some(at));
     }
 
@@ -188,8 +202,6 @@ async fn contend(engine: &Engine) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
     use async_trait::async_trait;
     use chrono::{DateTime, Utc};
     use drydock_model::id::InstanceId;
@@ -240,5 +252,22 @@ mod tests {
         clock.0.store(120, Ordering::SeqCst);
         pulse.last_renewal.send_replace(Some(clock.monotonic()));
         assert_eq!(pulse.leadership(), None);
+    }
+
+    #[test]
+    fn a_silence_is_remembered_when_it_is_over() {
+        let clock = Arc::new(Seconds(AtomicU64::new(100)));
+        let pulse = Pulse::new(Arc::clone(&clock) as Arc<dyn Clock>, Duration::from_secs(5));
+        pulse.beaten(clock.monotonic());
+        for second in [103, 106] {
+            clock.0.store(second, Ordering::SeqCst);
+            pulse.beaten(clock.monotonic());
+            assert_eq!(pulse.lapses(), 0);
+        }
+        // Stopped for a while; what beats first makes it fresh, and what was claimed before is still not to be trusted.
+        clock.0.store(110, Ordering::SeqCst);
+        pulse.beaten(clock.monotonic());
+        assert!(pulse.is_fresh());
+        assert_eq!(pulse.lapses(), 1);
     }
 }

@@ -76,6 +76,8 @@ pub struct Timeouts {
     pub destroy_node: Duration,
     /// `relabel_node`.
     pub relabel_node: Duration,
+    /// What is done by hand: an out-of-band action on a node of `oob.type: manual`.
+    pub operator: Duration,
 }
 
 impl Default for Timeouts {
@@ -94,6 +96,7 @@ impl Default for Timeouts {
             bootaction_report: minutes(15),
             destroy_node: minutes(30),
             relabel_node: minutes(5),
+            operator: minutes(24 * 60),
         }
     }
 }

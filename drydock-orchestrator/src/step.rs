@@ -1,5 +1,6 @@
 //! One claimed step: observe, plan, journal, apply, until it is done, waits or has failed.
 
+mod foresight;
 mod secret;
 mod verdict;
 
@@ -7,8 +8,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use drydock_model::build_data::BuildData;
 use drydock_model::change::{Change, ChangeOutcome, JournalEntry};
-use drydock_model::driver::{Driver, DriverError, StepContext, StepPlan, Then};
+use drydock_model::driver::{Driver, DriverError, Report, StepContext, StepPlan, Then};
 use drydock_model::effective::Node;
 use drydock_model::id::ChangeId;
 use drydock_model::step::{ClaimedStep, StepAction};
@@ -21,22 +23,25 @@ use tracing::{Instrument, error, info, info_span, warn};
 use crate::boot::keys::StoredKeys;
 use crate::boot::report;
 use crate::engine::Engine;
+use crate::operator::StoredAnswers;
+pub(crate) use foresight::Elsewhere;
 use verdict::Verdict;
 
 /// Rounds of observe and apply in one claim. A plan that is not met after so many never will be.
 const ROUNDS: usize = 16;
 
-/// Executes a claimed step to the end of its claim. Never panics. False: the end could not be written, so that the store may still hold
+/// Executes a claimed step to the end of its claim; `lapses`: of the pulse, before it was claimed. Never panics. False: the end could not be written, so that the store may still hold
 /// the claim.
 pub(crate) async fn execute(
     engine: Engine,
     claimed: ClaimedStep,
+    lapses: u64,
     shutdown: CancellationToken,
 ) -> bool {
     let step = &claimed.step;
     let span = info_span!("step", task = %step.task, step = %step.id, action = %step.action, node = step.node.as_deref().unwrap_or("-"), attempt = step.attempt);
     async {
-        let run = Run { engine: &engine, claimed: &claimed, shutdown: &shutdown };
+        let run = Run { engine: &engine, claimed: &claimed, lapses, shutdown: &shutdown };
         let verdict = match AssertUnwindSafe(run.judge()).catch_unwind().await {
             Ok(verdict) => verdict,
             Err(_) => {
@@ -64,6 +69,7 @@ pub(crate) async fn execute(
 struct Run<'a> {
     engine: &'a Engine,
     claimed: &'a ClaimedStep,
+    lapses: u64,
     shutdown: &'a CancellationToken,
 }
 
@@ -128,7 +134,13 @@ impl Run<'_> {
 
     async fn work(&self) -> Result<Verdict, Stop> {
         let step = &self.claimed.step;
-        if let Some(reason) = self.not_needed() {
+        if self.claimed.task.dry_run
+            && let Some((text, forecast)) = self.subject().without_looking()
+        {
+            return Ok(self.foretold(text, &forecast));
+        }
+        if let Some(reason) = self.subject().not_needed() {
+            self.refuse_to_leave_out(&reason).await?;
             return Ok(self.end(true, reason, Map::new(), Vec::new()));
         }
         let digest = self.claimed.task.digest.as_ref().ok_or_else(|| {
@@ -162,9 +174,6 @@ impl Run<'_> {
                 ))
             })?)),
         };
-        if let Some(reason) = self.not_rehearsable() {
-            return Ok(self.end(true, reason, Map::new(), Vec::new()));
-        }
         match step.action {
             StepAction::Noop => {
                 let name = step.node.as_deref().unwrap_or("the site");
@@ -183,7 +192,7 @@ impl Run<'_> {
                     action: step.action,
                     design: Arc::clone(&site.design),
                     node: node.clone(),
-                    facts: self.claimed.facts.clone(),
+                    facts: foresight::facts_for_driver(&self.claimed.facts),
                     boot_keys: Arc::new(StoredKeys {
                         store: Arc::clone(&self.engine.store),
                         clock: Arc::clone(&self.engine.clock),
@@ -195,15 +204,19 @@ impl Run<'_> {
                         node: node.clone(),
                         design: Arc::clone(&site.design),
                     }),
+                    time_left: self.until_deadline(),
+                    operator: Arc::new(StoredAnswers {
+                        store: Arc::clone(&self.engine.store),
+                        step: step.id,
+                    }),
                 };
-                let driver = self.driver(node.as_deref())?;
+                let driver = self.driver_of(step.action, node.as_deref())?;
                 self.drive(&*driver, &cx).await
             }
         }
     }
 
-    fn driver(&self, node: Option<&Node>) -> Result<Arc<dyn Driver>, Stop> {
-        let action = self.claimed.step.action;
+    fn driver_of(&self, action: StepAction, node: Option<&Node>) -> Result<Arc<dyn Driver>, Stop> {
         self.engine
             .drivers
             .select(action, node)
@@ -226,11 +239,18 @@ impl Run<'_> {
         } else {
             Vec::new()
         };
+        let held = self.held_to().await?;
+        if let Some(held) = &held {
+            self.look_ahead(held, cx, &journal).await?;
+        }
         for _ in 0..ROUNDS {
             let observed = driver.observe(cx).await?;
             let StepPlan { changes, then } = driver.plan(cx, &observed, &journal);
             if self.claimed.task.dry_run {
                 return Ok(self.rehearsed(&changes, then));
+            }
+            if let Some(held) = &held {
+                self.check(held, &changes, &then, &journal).await?;
             }
             for change in changes {
                 self.make(driver, cx, change, &mut journal).await?;
@@ -238,9 +258,13 @@ impl Run<'_> {
             match then {
                 Then::Observe if self.shutdown.is_cancelled() => return Ok(Verdict::Return),
                 Then::Observe => {}
-                Then::Done(report) => return Ok(self.done(report)),
+                Then::Done(report) => {
+                    self.keep(&report).await?;
+                    return Ok(self.done(report));
+                }
                 Then::Fail(error) => return Err(Stop::Driver(error)),
                 Then::Wait { reason, poll } => return Ok(self.wait(reason, poll)),
+                Then::Ask { request } => return self.ask(request).await,
             }
         }
         Err(Stop::Driver(DriverError::permanent(
@@ -249,6 +273,50 @@ impl Run<'_> {
             format!("after {ROUNDS} rounds of changes the state is still not as designed"),
             "see the task's journal for what was tried",
         )))
+    }
+
+    /// Keeps the build data of a report, before the step ends: a step that runs again replaces its own.
+    async fn keep(&self, report: &Report) -> Result<(), Stop> {
+        let step = &self.claimed.step;
+        let (Some(node), false) = (&step.node, report.build_data.is_empty()) else {
+            return Ok(());
+        };
+        let now = self.engine.clock.now();
+        let data: Vec<BuildData> = report
+            .build_data
+            .iter()
+            .map(|collected| {
+                let (data_format, data_element) = collected.element.clone().into_parts();
+                BuildData {
+                    node_name: node.clone(),
+                    generator: collected.generator.clone(),
+                    collected_date: now,
+                    task_id: step.id,
+                    data_format,
+                    data_element,
+                }
+            })
+            .collect();
+        let (store, token) = (&self.engine.store, self.claimed.token);
+        Ok(store.record_build_data(step.id, token, &data).await?)
+    }
+
+    /// Asks an operator; the answer makes the step due.
+    async fn ask(&self, request: String) -> Result<Verdict, Stop> {
+        if !self.is_overdue() {
+            let (store, step) = (&self.engine.store, &self.claimed.step);
+            store
+                .ask_operator(step.id, self.claimed.token, &request)
+                .await?;
+        }
+        Ok(self.wait_for_operator(&request))
+    }
+
+    /// Whether nobody can have taken this claim yet.
+    fn is_still_ours(&self) -> bool {
+        let pulse = &self.engine.pulse;
+        // In this order: a lapse is counted before it ends.
+        pulse.is_fresh() && pulse.lapses() == self.lapses
     }
 
     /// One change: intent, act, outcome.
@@ -260,7 +328,7 @@ impl Run<'_> {
         journal: &mut Vec<JournalEntry>,
     ) -> Result<(), Stop> {
         let (engine, step, token) = (self.engine, &self.claimed.step, self.claimed.token);
-        if !engine.pulse.is_fresh() {
+        if !self.is_still_ours() {
             return Err(Stop::Asleep);
         }
         let id = ChangeId(engine.ids.uuid());
@@ -281,7 +349,7 @@ impl Run<'_> {
         };
         engine.store.record_intent(token, &entry).await?;
         // The intent may have waited for the database for longer than the claim is good for.
-        if !engine.pulse.is_fresh() {
+        if !self.is_still_ours() {
             return Err(Stop::Asleep);
         }
         let started = engine.clock.monotonic();

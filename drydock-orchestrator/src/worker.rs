@@ -23,6 +23,8 @@ pub(crate) async fn run(engine: Engine, mut wake: Box<dyn Wake>, shutdown: Cance
         while let Some(ended) = flying.set.try_join_next_with_id() {
             flying.note(ended);
         }
+        // Before the look: a claim is good for as long as nothing has lapsed since.
+        let lapses = engine.pulse.lapses();
         let fresh = engine.pulse.is_fresh();
         let free = engine
             .settings
@@ -50,7 +52,7 @@ pub(crate) async fn run(engine: Engine, mut wake: Box<dyn Wake>, shutdown: Cance
             }
         }
         for step in claimed {
-            flying.start(&engine, step, &shutdown);
+            flying.start(&engine, step, lapses, &shutdown);
         }
     }
     // No new work; what is in flight ends its current call and returns its claim.
@@ -98,11 +100,20 @@ impl Flying {
             })
     }
 
-    fn start(&mut self, engine: &Engine, step: ClaimedStep, shutdown: &CancellationToken) {
+    fn start(
+        &mut self,
+        engine: &Engine,
+        step: ClaimedStep,
+        lapses: u64,
+        shutdown: &CancellationToken,
+    ) {
         let token = step.token;
-        let handle = self
-            .set
-            .spawn(step::execute(engine.clone(), step, shutdown.clone()));
+        let handle = self.set.spawn(step::execute(
+            engine.clone(),
+            step,
+            lapses,
+            shutdown.clone(),
+        ));
         self.tokens.insert(handle.id(), token);
     }
 

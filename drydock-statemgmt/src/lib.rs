@@ -29,6 +29,7 @@ mod reported;
 mod sqlite;
 mod turns;
 pub mod upkeep;
+mod vitals;
 mod wake;
 
 use std::sync::Arc;

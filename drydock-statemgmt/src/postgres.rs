@@ -22,6 +22,7 @@ use crate::Options;
 use crate::column::moment;
 use crate::fault::{self, Fault};
 use crate::turns::Turns;
+use crate::vitals::Vitals;
 use listen::Listener;
 
 /// Not FOR UPDATE: a row that another only refers to by a foreign key need not wait.
@@ -69,15 +70,6 @@ macro_rules! ended_steps {
             "json_to_recordset(",
             $list,
             "::json) AS e(id uuid, status text, messages text, facts text)"
-        )
-    };
-}
-macro_rules! ended_places {
-    ($list:literal) => {
-        concat!(
-            "json_to_recordset(",
-            $list,
-            "::json) AS e(pipeline uuid, ordinal integer)"
         )
     };
 }
@@ -130,6 +122,8 @@ macro_rules! plus_seconds {
 mod advance;
 #[path = "verbs/boot.rs"]
 mod boot;
+#[path = "verbs/build_data.rs"]
+mod build_data;
 #[path = "verbs/claims.rs"]
 mod claims;
 #[path = "verbs/designs.rs"]
@@ -142,6 +136,8 @@ mod finish;
 mod journal;
 #[path = "verbs/leadership.rs"]
 mod leadership;
+#[path = "verbs/operator.rs"]
+mod operator;
 #[path = "verbs/planning.rs"]
 mod planning;
 #[path = "verbs/purge.rs"]
@@ -184,6 +180,7 @@ pub(crate) struct Backend {
     pulse: PgPool,
     listener: Listener,
     together: Together,
+    vitals: Vitals,
 }
 
 /// Writes that are done together when many ask at a time.
@@ -227,6 +224,7 @@ impl Backend {
             pulse,
             listener: Listener::new(base, options.connect_timeout),
             together: Together::default(),
+            vitals: Vitals::default(),
         })
     }
 
@@ -287,7 +285,7 @@ impl Store for Backend {
     async fn ping(&self) -> StoreResult<()> {
         during("asking whether the database answers", async {
             sqlx::query("SELECT 1").execute(&self.readers).await?;
-            Ok(())
+            Ok(self.vitals.check()?)
         })
         .await
     }

@@ -18,7 +18,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Connection as _, Sqlite, Transaction};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -26,6 +26,7 @@ use crate::Options;
 use crate::column::moment;
 use crate::fault::{self, Fault, settle};
 use crate::turns::Turns;
+use crate::vitals::Vitals;
 use crate::wake::{self, Subscriber};
 
 // SQLite locks the whole database, not rows.
@@ -71,16 +72,6 @@ macro_rules! ended_steps {
         concat!(
             "(SELECT unhex(value ->> 'id') AS id, value ->> 'status' AS status,
                   value ->> 'messages' AS messages, value ->> 'facts' AS facts
-              FROM json_each(",
-            $list,
-            ")) AS e"
-        )
-    };
-}
-macro_rules! ended_places {
-    ($list:literal) => {
-        concat!(
-            "(SELECT unhex(value ->> 'pipeline') AS pipeline, value ->> 'ordinal' AS ordinal
               FROM json_each(",
             $list,
             ")) AS e"
@@ -153,6 +144,8 @@ macro_rules! plus_seconds {
 mod advance;
 #[path = "verbs/boot.rs"]
 mod boot;
+#[path = "verbs/build_data.rs"]
+mod build_data;
 #[path = "verbs/claims.rs"]
 mod claims;
 #[path = "verbs/designs.rs"]
@@ -165,6 +158,8 @@ mod finish;
 mod journal;
 #[path = "verbs/leadership.rs"]
 mod leadership;
+#[path = "verbs/operator.rs"]
+mod operator;
 #[path = "verbs/planning.rs"]
 mod planning;
 #[path = "verbs/purge.rs"]
@@ -195,6 +190,7 @@ pub(crate) struct Backend {
     clock: Arc<dyn Clock>,
     changes: watch::Sender<u64>,
     together: Together,
+    vitals: Vitals,
 }
 
 /// Writes that are done together when many ask at a time.
@@ -243,6 +239,7 @@ impl Backend {
             clock: options.clock,
             changes: watch::Sender::new(0),
             together: Together::default(),
+            vitals: Vitals::default(),
         })
     }
 
@@ -291,7 +288,7 @@ impl Store for Backend {
     async fn ping(&self) -> StoreResult<()> {
         during("asking whether the database answers", async {
             sqlx::query("SELECT 1").execute(&self.readers).await?;
-            Ok(())
+            Ok(self.vitals.check()?)
         })
         .await
     }
@@ -330,6 +327,12 @@ async fn connect(connect: &SqliteConnectOptions, options: &Options) -> StoreResu
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
+            // On a full disk SQLite itself takes a transaction back, and the pool, whose own attempt then fails, takes the connection to be in it
+            // for ever (https://www.sqlite.org/lang_transaction.html, section 3). Such a connection is replaced.
+            .before_acquire(|conn, _| {
+                let usable = !conn.is_in_transaction();
+                Box::pin(async move { Ok(usable) })
+            })
             .acquire_timeout(options.connect_timeout.max(TURN))
             .connect_with(connect.clone())
             .await;

@@ -9,6 +9,8 @@
 mod advance;
 #[path = "contract/boot.rs"]
 mod boot;
+#[path = "contract/build_data.rs"]
+mod build_data;
 #[path = "contract/claims.rs"]
 mod claims;
 #[path = "contract/conflicts.rs"]
@@ -23,6 +25,8 @@ mod journal;
 mod leadership;
 #[path = "contract/opening.rs"]
 mod opening;
+#[path = "contract/operator.rs"]
+mod operator;
 #[path = "contract/place.rs"]
 mod place;
 #[path = "contract/purge.rs"]
@@ -151,9 +155,23 @@ contract! {
         a_report_without_a_step_reaches_the_task,
         a_report_during_the_look_is_not_slept_over,
     ],
+    build_data: [
+        it_comes_back_by_node_and_by_task,
+        only_the_holder_keeps_any,
+        the_newest_of_each_generator_are_kept,
+        it_outlives_its_task,
+    ],
+    operator: [
+        an_answer_wakes_the_step_and_is_final,
+        an_answer_during_the_look_is_not_slept_over,
+        a_request_outlives_a_restart,
+        only_the_holder_asks_and_only_what_was_asked_is_answered,
+        a_step_that_has_ended_takes_no_answer,
+    ],
     purge: [
         what_ended_long_ago_goes_and_its_journal_stays,
         what_has_not_ended_stays,
+        a_plan_stays_while_it_is_carried_out,
     ],
     leadership: [
         one_of_sixteen_wins,

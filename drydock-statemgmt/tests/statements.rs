@@ -19,7 +19,7 @@ use source::{Statement, statements};
 /// The work of the engine, and the indexes by which it finds what it is about. A heartbeat has a plan on PostgreSQL only.
 const HOT: [(&str, &[&str]); 8] = [
     // A claim.
-    ("WITH due AS", &["steps_claimable", "steps_busy"]),
+    ("WITH due AS", &["steps_due", "steps_busy"]),
     // The queue; SQLite finds it by its status and sorts it.
     (
         "SELECT * FROM tasks WHERE status = 'queued'",
@@ -206,7 +206,15 @@ async fn sqlite_scans(place: &Place) -> Vec<String> {
                 continue;
             };
             // A list that was handed in, what the statement itself has put together, one row of constants.
-            let made = ["json_each", "candidates", "c", "picked", "begun", "held", "due"];
+            let made = [
+                "json_each",
+                "candidates",
+                "c",
+                "picked",
+                "begun",
+                "held",
+                "due",
+            ];
             let made = made.contains(&scanned.split(' ').next().unwrap())
                 || scanned == "sqlite_schema"
                 || scanned.starts_with('(')

@@ -5,14 +5,20 @@
 
 #[path = "contract/boot.rs"]
 mod boot;
+#[path = "contract/build_data.rs"]
+mod build_data;
 #[path = "contract/claims.rs"]
 mod claims;
 #[path = "upkeep/copying.rs"]
 mod copying;
 #[path = "upkeep/killed.rs"]
 mod killed;
+#[path = "contract/operator.rs"]
+mod operator;
 #[path = "contract/place.rs"]
 mod place;
+#[path = "contract/purge.rs"]
+mod purge;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -7,6 +7,9 @@ ALTER TABLE steps ADD COLUMN told text;
 -- The next node that a strategy lets begin; how many have failed.
 CREATE INDEX steps_to_begin ON steps (task, stage, pipeline_ordinal) WHERE ordinal = 0 AND status = 'pending';
 CREATE INDEX steps_failed ON steps (task) WHERE status = 'failed';
+-- What a claim looks at, in the order in which it takes it.
+DROP INDEX steps_claimable;
+CREATE INDEX steps_due ON steps (task, stage, pipeline_ordinal) WHERE status IN ('ready', 'waiting');
 -- Who works on the site.
 CREATE INDEX steps_busy_site ON steps (task) WHERE node IS NULL AND status IN ('ready', 'running', 'waiting');
 

@@ -2,6 +2,7 @@
 
 mod design;
 mod engine;
+mod failover;
 mod oob;
 mod site;
 
@@ -63,7 +64,7 @@ struct Benchmark {
 }
 
 /// Every benchmark there is.
-const BENCHMARKS: [Benchmark; 4] = [
+const BENCHMARKS: [Benchmark; 5] = [
     Benchmark {
         name: "demo",
         about: "a whole deployment on simulators without their delays: seconds from start to exit",
@@ -78,6 +79,11 @@ const BENCHMARKS: [Benchmark; 4] = [
         name: "engine",
         about: "deploy_nodes on --nodes nodes with drivers that need no time, on --store: steps each second",
         run: engine::run,
+    },
+    Benchmark {
+        name: "failover",
+        about: "two servers on PostgreSQL, the leader killed or ended: seconds until the other goes on",
+        run: failover::run,
     },
     Benchmark {
         name: "oob",

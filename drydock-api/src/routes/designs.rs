@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use drydock_model::design::Document;
 use drydock_model::id::DesignId;
 use drydock_model::store::{StoreError, StoredDesign};
+use drydock_model::tree::told_json;
 use drydock_orchestrator::designs::CompiledSite;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -111,7 +112,7 @@ pub(super) async fn show(
     let body = match view {
         View::Designed => whole(&design, &site.documents),
         View::Compiled => {
-            let mut body = json!(*site.design);
+            let mut body = told_json(&*site.design);
             body["id"] = json!(design.id);
             body
         }

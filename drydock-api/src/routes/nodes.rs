@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use drydock_model::driver::{DriverError, Machine};
 use drydock_model::store::{StoreError, TaskTree};
+use drydock_model::tree::told_json;
 use drydock_orchestrator::designs::DesignError;
 use serde_json::{Value, json};
 
@@ -140,7 +141,7 @@ async fn design(
         return Ok(None);
     };
     match state.designs.pinned(digest).await {
-        Ok(site) => Ok(site.design.node(name).map(|node| json!(**node))),
+        Ok(site) => Ok(site.design.node(name).map(|node| told_json(&**node))),
         Err(DesignError::Store(StoreError::NotFound)) => Ok(None),
         Err(other) => Err(other.into()),
     }

@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use drydock_model::design::{Document, Kind};
 use drydock_model::finding::{DocumentRef, Location, told};
 use drydock_model::ingest::{Format, Source};
+use drydock_model::tree::told_json;
 use drydock_model::tree::{REDACTED, is_secret_key};
 use drydock_orchestrator::designs::CompiledSite;
 use serde_json::{Value, json};
@@ -271,16 +272,16 @@ fn designed_part(site: &CompiledSite, kind: Kind, name: &str) -> Option<Value> {
 fn compiled_part(site: &CompiledSite, kind: Kind, name: &str) -> Option<Value> {
     let design = &site.design;
     match kind {
-        Kind::Region => (design.site.name == name).then(|| json!(design.site)),
-        Kind::Rack => design.rack(name).map(|part| json!(part)),
-        Kind::NetworkLink => design.link(name).map(|part| json!(part)),
-        Kind::Network => design.network(name).map(|part| json!(part)),
-        Kind::BaremetalNode => design.node(name).map(|part| json!(**part)),
+        Kind::Region => (design.site.name == name).then(|| told_json(&design.site)),
+        Kind::Rack => design.rack(name).map(told_json),
+        Kind::NetworkLink => design.link(name).map(told_json),
+        Kind::Network => design.network(name).map(told_json),
+        Kind::BaremetalNode => design.node(name).map(|part| told_json(&**part)),
         Kind::BootAction => design
             .boot_actions
             .iter()
             .find(|action| action.name == name)
-            .map(|part| json!(part)),
+            .map(told_json),
         Kind::HardwareProfile | Kind::HostProfile => designed_part(site, kind, name),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::IF_MATCH;
-use drydock_model::finding::{DocumentRef, Finding, told};
+use drydock_model::finding::{DocumentRef, Finding, Level, told};
 use drydock_model::ingest::Source;
 use drydock_model::store::{StoreError, StoredDesign};
 use drydock_orchestrator::designs::{CompiledSite, DesignError, Designs};
@@ -161,7 +161,10 @@ pub(super) fn without(
 fn errors(compiled: Result<Arc<CompiledSite>, DesignError>) -> Result<Vec<Finding>, ApiError> {
     match compiled {
         Ok(site) => Ok(site.errors().cloned().collect()),
-        Err(DesignError::Unreadable(findings)) => Ok(findings),
+        Err(DesignError::Unreadable(mut findings)) => {
+            findings.retain(|finding| finding.level == Level::Error);
+            Ok(findings)
+        }
         Err(other) => Err(other.into()),
     }
 }

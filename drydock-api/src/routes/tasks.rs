@@ -1,6 +1,8 @@
 //! `/tasks`: what clients ask for, and what comes of it.
 
+pub(super) mod confirm;
 pub(super) mod events;
+pub(super) mod plan;
 mod strategy;
 
 use std::io;
@@ -12,6 +14,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use drydock_model::filter::NodeFilter;
 use drydock_model::id::TaskId;
+use drydock_model::step::Step;
 use drydock_model::store::{StoreError, TaskQuery, TaskTree};
 use drydock_model::task::{NewTask, ResultStatus, TaskAction};
 use drydock_orchestrator::outcome;
@@ -19,6 +22,7 @@ use futures::stream;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::builddata;
 use crate::body;
 use crate::error::ApiError;
 use crate::page::Page;
@@ -46,6 +50,29 @@ struct CreateBody {
     dry_run: Option<Value>,
     #[serde(default)]
     strategy: Option<Value>,
+    #[serde(default)]
+    plan: Option<Value>,
+    #[serde(default)]
+    plan_task_id: Option<Value>,
+    #[serde(default)]
+    plan_fingerprint: Option<Value>,
+}
+
+impl CreateBody {
+    /// What a plan says itself, and a request that names one must not.
+    fn beside_a_plan(&self) -> Option<&'static str> {
+        let fields = [
+            ("action", &self.action),
+            ("design_ref", &self.design_ref),
+            ("node_filter", &self.node_filter),
+            ("dry_run", &self.dry_run),
+            ("strategy", &self.strategy),
+        ];
+        let set = |value: &Option<Value>| value.as_ref().is_some_and(|value| !value.is_null());
+        fields
+            .into_iter()
+            .find_map(|(name, value)| set(value).then_some(name))
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -58,7 +85,22 @@ pub(super) async fn create(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     Query::new(&request, &[])?;
-    let wanted: CreateBody = body::json(&request, payload, state.max_body).await?;
+    let mut wanted: CreateBody = body::json(&request, payload, state.max_body).await?;
+    let named = plan::named(
+        wanted.plan.take(),
+        wanted.plan_task_id.take(),
+        wanted.plan_fingerprint.take(),
+    )?;
+    if let Some(named) = named {
+        if let Some(field) = wanted.beside_a_plan() {
+            return Err(ApiError::bad_request(format!(
+                "{field}: the plan says it; leave it out"
+            )));
+        }
+        let priority = priority(wanted.priority)?;
+        let wanted = plan::task_for(&state, &request, named, priority).await?;
+        return take(&state, &wanted).await;
+    }
     let action: TaskAction = body::field::<String>("action", wanted.action)?
         .ok_or_else(|| ApiError::bad_request("action is missing"))?
         .parse()
@@ -72,12 +114,7 @@ pub(super) async fn create(
         ));
     }
     let node_filter = parse_filter(wanted.node_filter)?;
-    let priority = body::field("priority", wanted.priority)?.unwrap_or(0);
-    if !(-100..=100).contains(&priority) {
-        return Err(ApiError::bad_request(format!(
-            "priority {priority} is outside of -100..=100"
-        )));
-    }
+    let priority = priority(wanted.priority)?;
     let dry_run = body::field("dry_run", wanted.dry_run)?.unwrap_or(false);
     let strategy = strategy::parse(wanted.strategy, action)?;
     state.designs.check(&design_ref)?;
@@ -94,6 +131,7 @@ pub(super) async fn create(
         priority,
         dry_run,
         strategy,
+        plan: None,
         retry: 0,
         created_by: end_user(&request).to_owned(),
         context_marker: context_marker(&request),
@@ -199,8 +237,7 @@ pub(super) async fn show(
         body["subtask_errors"] = json!(subtask_errors(&all, id));
     }
     if wants_build_data {
-        // No driver of this version collects any.
-        body["build_data"] = json!([]);
+        body["build_data"] = json!(builddata::collected(&state, &tree, id).await?);
     }
     Ok(HttpResponse::Ok().json(body))
 }
@@ -247,6 +284,11 @@ pub(super) async fn retry(
             old.status
         )));
     }
+    if let Some(plan) = old.plan {
+        return Err(ApiError::conflict(format!(
+            "task {id} carried out the plan of {plan}, and the world is not as it was when that was made; make a new plan and apply that"
+        )));
+    }
     let outcome = outcome::of_tree(&tree);
     if outcome.result == ResultStatus::Success {
         return Err(ApiError::conflict(format!(
@@ -273,6 +315,7 @@ pub(super) async fn retry(
         priority: old.priority,
         dry_run: old.dry_run,
         strategy: old.strategy.clone(),
+        plan: None,
         retry: old.retry.saturating_add(1),
         created_by: end_user(&request).to_owned(),
         context_marker: context_marker(&request),
@@ -299,6 +342,16 @@ pub(super) async fn purge(
         .body(format!(
             "deleted {purged} task(s) that ended more than {days} day(s) ago\n"
         )))
+}
+
+fn priority(value: Option<Value>) -> Result<i32, ApiError> {
+    let priority = body::field("priority", value)?.unwrap_or(0);
+    if !(-100..=100).contains(&priority) {
+        return Err(ApiError::bad_request(format!(
+            "priority {priority} is outside of -100..=100"
+        )));
+    }
+    Ok(priority)
 }
 
 /// A filter of a request, refused when it names nothing.
@@ -393,7 +446,15 @@ async fn marker(state: &ApiState, text: &str) -> Result<(TaskId, TaskId), ApiErr
     }
 }
 
-async fn find(state: &ApiState, id: &str) -> Result<(TaskId, TaskTree), ApiError> {
+/// The steps of a task or, where the id is that of a part, of that part.
+pub(super) fn below(tree: &TaskTree, id: TaskId) -> impl Iterator<Item = &Step> {
+    let all = id == tree.task.id;
+    tree.steps
+        .iter()
+        .filter(move |step| all || step.pipeline == id || step.id == id)
+}
+
+pub(super) async fn find(state: &ApiState, id: &str) -> Result<(TaskId, TaskTree), ApiError> {
     let parsed: TaskId = id.parse().map_err(|_| missing(id))?;
     match state.store.tree(parsed).await {
         Ok(tree) => Ok((parsed, tree)),

@@ -44,6 +44,9 @@ pub struct TaskAnswer {
     priority: i32,
     dry_run: bool,
     strategy: Option<Strategy>,
+    /// The dry run whose plan it carries out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan_task_id: Option<TaskId>,
     progress: Progress,
     /// For what the action waits right now.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,7 +103,7 @@ pub fn answers(tree: &TaskTree, now: DateTime<Utc>) -> Vec<TaskAnswer> {
             waiting_for: tree
                 .steps
                 .iter()
-                .filter(|step| step.blocked_by.is_some())
+                .filter(|step| step.blocked_by.is_some() || blocked::asks_operator(step))
                 .find_map(|step| blocked::reason(task, step)),
         },
     ));
@@ -266,6 +269,7 @@ fn answer(task: &Task, level: Level<'_>) -> TaskAnswer {
         priority: task.priority,
         dry_run: task.dry_run,
         strategy: task.strategy.clone(),
+        plan_task_id: task.plan,
         progress: level.progress,
         waiting_for: level.waiting_for,
     }

@@ -126,6 +126,28 @@ fn samples(world: &World) -> Vec<Sample> {
             none(),
             200,
         ),
+        // No dry run.
+        (
+            "GET",
+            "/api/v1.0/tasks/{id}/plan",
+            of_task("/plan"),
+            none(),
+            409,
+        ),
+        (
+            "GET",
+            "/api/v1.0/tasks/{id}/builddata",
+            of_task("/builddata"),
+            none(),
+            404,
+        ),
+        (
+            "POST",
+            "/api/v1.0/tasks/{id}/confirm",
+            of_task("/confirm"),
+            r#"{"node": "n1", "done": true}"#.to_owned(),
+            404,
+        ),
         (
             "POST",
             "/api/v1.0/tasks/{id}/terminate",
@@ -168,6 +190,13 @@ fn samples(world: &World) -> Vec<Sample> {
             own("/api/v1.0/nodes/n1/history"),
             none(),
             404,
+        ),
+        (
+            "GET",
+            "/api/v1.0/nodes/{name}/builddata",
+            own("/api/v1.0/nodes/n1/builddata"),
+            none(),
+            200,
         ),
         (
             "POST",

@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use drydock_model::build_data::{Collected, Element};
 use drydock_model::change::{Change, JournalEntry, Risk};
 use drydock_model::driver::{
-    Driver, DriverError, DriverKind, Machine, NodeProvisioner, Observation, StepContext, StepPlan,
+    Driver, DriverError, DriverKind, Machine, NodeProvisioner, Observation, Report, StepContext,
+    StepPlan, Then,
 };
 use serde_json::json;
 
@@ -83,7 +85,28 @@ impl Driver for Provisioner {
     fn plan(&self, cx: &StepContext, observed: &Observation, _: &[JournalEntry]) -> StepPlan {
         let (_, node) = key(cx);
         if observed.0 == json!(true) {
-            return StepPlan::done(format!("{node} is done"));
+            let collected = |generator: &str, element| Collected {
+                generator: generator.to_owned(),
+                element,
+            };
+            let mut report = Report::new(format!("{node} is done"));
+            report.build_data = vec![
+                collected(
+                    "recorder",
+                    Element::Json(json!({"touched": node, "password": "sesame"})),
+                ),
+                collected(
+                    "words",
+                    Element::Text {
+                        media_type: "text/plain".to_owned(),
+                        text: format!("{node} \u{0} was touched"),
+                    },
+                ),
+            ];
+            return StepPlan {
+                changes: Vec::new(),
+                then: Then::Done(report),
+            };
         }
         StepPlan::apply(vec![Change {
             target: format!("machine {node}"),

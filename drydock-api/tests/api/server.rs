@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use drydock_api::server::{Api, ApiHandle, bind};
 use drydock_api::state::{ApiState, HealthCache};
+use drydock_drivers::manual::ManualDriver;
 use drydock_ingester::DesignIngester;
 use drydock_model::clock::Clock;
 use drydock_model::driver::NodeProvisioner;
@@ -182,6 +183,7 @@ impl Server {
                 designs,
                 drivers: Arc::new(DriverSet {
                     node,
+                    oob: vec![Arc::new(ManualDriver::new())],
                     ..DriverSet::default()
                 }),
                 clock,

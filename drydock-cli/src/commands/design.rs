@@ -10,6 +10,7 @@ use anyhow::Result;
 use drydock_model::effective::EffectiveDesign;
 use drydock_model::finding::Level;
 use drydock_model::ingest::{Format, Source};
+use drydock_model::tree::told_json;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -188,7 +189,7 @@ async fn show(
         Named::Local(sources) => {
             let read = read(&sources)?;
             if compiled {
-                json!(read.compiled.design)
+                told_json(&read.compiled.design)
             } else {
                 json!({ "parts": read.documents.iter().map(|document| document.to_json(false)).collect::<Vec<_>>() })
             }

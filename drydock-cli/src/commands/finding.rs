@@ -2,17 +2,15 @@
 
 pub mod github;
 pub mod judgement;
+pub mod line;
 pub mod place;
 pub mod received;
 pub mod report;
 pub mod sarif;
 pub mod texts;
 
-use std::borrow::Cow;
-
 use drydock_model::finding::{DocumentRef, Finding, Location};
 use drydock_model::ingest::Source;
-use drydock_model::tree::{REDACTED, is_secret_key};
 
 use texts::Texts;
 
@@ -99,56 +97,21 @@ fn named(documents: &[DocumentRef]) -> String {
 /// The line and a caret under the place; under all of the text that the fix replaces, where that stands there.
 fn excerpt(finding: &Finding, location: &Location, texts: &Texts<'_>) -> Option<String> {
     let column = usize::try_from(location.column).ok()?.checked_sub(1)?;
-    // Tabs would put the caret elsewhere than the terminal puts the character.
-    let line: Vec<char> = without_secret(texts.line(location)?)
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let line = texts.shown(location)?;
     // Behind the end of the line there is nothing to point at.
-    if column > texts.line(location)?.chars().count() {
-        return None;
-    }
-    let from = if line.len() > WIDTH {
-        column.saturating_sub(WIDTH / 2)
-    } else {
-        0
-    };
-    let shown: String = line.iter().skip(from).take(WIDTH).collect();
-    let end = texts
+    let (shown, before) = line.around(line.byte(column)?, WIDTH);
+    let length = texts
         .fix_span(finding)
-        .and_then(|span| usize::try_from(span.end).ok())
-        .map_or(column + 1, |end| (end - 1).min(from + WIDTH));
+        .and_then(|span| usize::try_from(span.end.saturating_sub(location.column)).ok())
+        .map_or(1, |length| length.min(WIDTH.saturating_sub(before)));
     let margin = location.line.to_string();
     let blank = " ".repeat(margin.len());
     Some(format!(
         "\n {margin} | {}\n {blank} | {}{}",
         shown.trim_end(),
-        " ".repeat(column - from),
-        "^".repeat(end.saturating_sub(column).max(1)),
+        " ".repeat(before),
+        "^".repeat(length.max(1)),
     ))
-}
-
-/// A line without what stands behind a key that names a secret, or behind the `data` of a document that is one text (a Deckhand passphrase or
-/// key): what is printed ends in the logs of a pipeline.
-fn without_secret(line: &str) -> Cow<'_, str> {
-    let mut from = 0;
-    while let Some(colon) = line[from..].find(':').map(|at| from + at) {
-        let before = &line[..colon];
-        let key = before
-            .rsplit([' ', '\t', '{', '[', ',', ':'])
-            .find(|word| !word.is_empty())
-            .unwrap_or_default()
-            .trim_matches(['"', '\'']);
-        if is_secret_key(key) || before == "data" {
-            let value = line[colon + 1..].trim();
-            // A map or a block follows; its own lines have their own keys.
-            if !value.is_empty() {
-                return Cow::Owned(format!("{before}: {REDACTED}"));
-            }
-        }
-        from = colon + 1;
-    }
-    Cow::Borrowed(line)
 }
 
 #[cfg(test)]
@@ -156,6 +119,7 @@ pub(crate) mod tests {
     use drydock_model::design::Kind;
     use drydock_model::finding::{Fix, Level};
     use drydock_model::ingest::Format;
+    use drydock_model::tree::REDACTED;
 
     use super::*;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::args::{Output, TaskCommand, TaskCreateArgs, WaitArgs};
+use crate::args::{Output, TaskCommand, TaskCreateArgs, WaitArgs, WorkArgs};
 use crate::client::Client;
 use crate::commands::{design, journal};
 use crate::exit::{Exit, Failure, is_passing};
@@ -42,6 +42,18 @@ pub async fn run(client: &Client, command: TaskCommand) -> Result<Exit> {
             print::value(output, &entries, |entries| journal::people(entries, true))?;
             Ok(Exit::Done)
         }
+        TaskCommand::Confirm(args) => {
+            let id = args.id.to_string();
+            let answer = json!({
+                "node": args.node,
+                "done": !args.failed,
+                "message": args.message,
+            });
+            client
+                .post_once(&format!("/tasks/{id}/confirm"), &answer)
+                .await?;
+            finish(client, &id, &args.wait).await
+        }
         TaskCommand::Terminate { id, wait } => {
             let id = id.to_string();
             client
@@ -53,34 +65,37 @@ pub async fn run(client: &Client, command: TaskCommand) -> Result<Exit> {
 }
 
 async fn create(client: &Client, args: TaskCreateArgs) -> Result<Exit> {
-    let design_ref = if is_local(&args.design) {
-        match source::open(&args.design).await? {
-            Named::Local(sources) => format!("design:{}", design::upload(client, &sources).await?),
-            Named::Uploaded(id) => format!("design:{id}"),
-        }
-    } else {
-        args.design.clone()
-    };
-    let strategy = strategy(&args)?;
-    let mut filter = filter(&args);
-    if args.action == "destroy_nodes" && !args.yes && !args.dry_run {
+    let design_ref = design_ref(client, &args.work.design).await?;
+    let mut body = work(&args.work, &design_ref)?;
+    body["dry_run"] = json!(args.dry_run);
+    if args.work.action == "destroy_nodes" && !args.yes && !args.dry_run {
         // What was agreed to is what is sent, whatever the design comes to select by then.
-        filter = Some(confirm(client, &design_ref, filter.as_ref()).await?);
+        body["node_filter"] = confirm(client, &design_ref, &body["node_filter"]).await?;
     }
-    let task = client
-        .post_once(
-            "/tasks",
-            &json!({
-                "action": args.action,
-                "design_ref": design_ref,
-                "node_filter": filter,
-                "priority": args.priority,
-                "dry_run": args.dry_run,
-                "strategy": strategy,
-            }),
-        )
-        .await?;
+    let task = client.post_once("/tasks", &body).await?;
     finish(client, &print::text(&task["task_id"]), &args.wait).await
+}
+
+/// The reference to send; what is local is uploaded first.
+pub(super) async fn design_ref(client: &Client, design: &str) -> Result<String> {
+    if !is_local(design) {
+        return Ok(design.to_owned());
+    }
+    Ok(match source::open(design).await? {
+        Named::Local(sources) => format!("design:{}", design::upload(client, &sources).await?),
+        Named::Uploaded(id) => format!("design:{id}"),
+    })
+}
+
+/// The request for this work.
+pub(super) fn work(args: &WorkArgs, design_ref: &str) -> Result<Value> {
+    Ok(json!({
+        "action": args.action,
+        "design_ref": design_ref,
+        "node_filter": filter(args),
+        "priority": args.priority,
+        "strategy": strategy(args)?,
+    }))
 }
 
 /// A path of this machine rather than a reference for the server.
@@ -89,7 +104,7 @@ fn is_local(design: &str) -> bool {
 }
 
 /// How to go through the nodes; null when nothing is said about it.
-fn strategy(args: &TaskCreateArgs) -> Result<Value> {
+fn strategy(args: &WorkArgs) -> Result<Value> {
     let group_by = match args.group_by.as_deref() {
         None => Value::Null,
         Some("rack") => json!("rack"),
@@ -121,7 +136,7 @@ fn strategy(args: &TaskCreateArgs) -> Result<Value> {
     })
 }
 
-fn filter(args: &TaskCreateArgs) -> Option<Value> {
+fn filter(args: &WorkArgs) -> Option<Value> {
     if args.node_names.is_empty() && args.node_tags.is_empty() && args.rack_names.is_empty() {
         return None;
     }
@@ -137,7 +152,7 @@ fn filter(args: &TaskCreateArgs) -> Option<Value> {
 }
 
 /// Asks before machines are wiped. Says how many and which; the filter of exactly those.
-async fn confirm(client: &Client, design_ref: &str, filter: Option<&Value>) -> Result<Value> {
+async fn confirm(client: &Client, design_ref: &str, filter: &Value) -> Result<Value> {
     let nodes = client
         .post(
             "/nodefilter",
@@ -161,6 +176,14 @@ async fn confirm(client: &Client, design_ref: &str, filter: Option<&Value>) -> R
         names.len(),
         names.join(", ")
     );
+    ask(&question, names.len()).await?;
+    Ok(
+        json!({ "filter_set_type": "union", "filter_set": [{ "filter_type": "union", "node_names": names }] }),
+    )
+}
+
+/// Asks whoever sits at the terminal; exit code 2 where nobody does, 4 when the answer is not this number.
+pub(super) async fn ask(question: &str, number: usize) -> Result<()> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::error(
             Exit::Usage,
@@ -174,44 +197,52 @@ async fn confirm(client: &Client, design_ref: &str, filter: Option<&Value>) -> R
         std::io::stdin().read_line(&mut line).map(|_| line)
     })
     .await??;
-    if answer.trim() == names.len().to_string() {
-        Ok(
-            json!({ "filter_set_type": "union", "filter_set": [{ "filter_type": "union", "node_names": names }] }),
-        )
+    if answer.trim() == number.to_string() {
+        Ok(())
     } else {
         Err(Failure::error(Exit::Denied, "nothing was done"))
     }
 }
 
 /// Waits if asked to, prints, and says by the exit code how it went.
-async fn finish(client: &Client, id: &str, wait: &WaitArgs) -> Result<Exit> {
+pub(super) async fn finish(client: &Client, id: &str, wait: &WaitArgs) -> Result<Exit> {
+    let task = if wait.wait {
+        ended(client, id, wait.timeout).await?
+    } else {
+        client.get(&format!("/tasks/{id}")).await?
+    };
+    let shown = match wait.output {
+        Output::Table => client.get(&format!("/tasks/{id}?layers=-1")).await?,
+        _ => task.clone(),
+    };
+    print::value(wait.output, &shown, |tree| tree_for_people(tree, id))?;
+    let good = !has_ended(&task) || task["result"]["status"] == "success";
+    Ok(if good { Exit::Done } else { Exit::Failed })
+}
+
+fn has_ended(task: &Value) -> bool {
+    matches!(task["status"].as_str(), Some("complete" | "terminated"))
+}
+
+/// Waits for the end of a task; exit code 5 after so many seconds.
+pub(super) async fn ended(client: &Client, id: &str, timeout: Option<f64>) -> Result<Value> {
     let started = Instant::now();
     let mut answered = Instant::now();
     loop {
         let task = match client.get(&format!("/tasks/{id}")).await {
             Ok(task) => task,
             // A server that is restarted does not end the task, so it does not end the waiting either.
-            Err(error) if wait.wait && is_passing(&error) && answered.elapsed() < SILENCE => {
+            Err(error) if is_passing(&error) && answered.elapsed() < SILENCE => {
                 tokio::time::sleep(ASK_EVERY).await;
                 continue;
             }
             Err(error) => return Err(error),
         };
         answered = Instant::now();
-        let ended = matches!(task["status"].as_str(), Some("complete" | "terminated"));
-        if ended || !wait.wait {
-            let shown = match wait.output {
-                Output::Table => client.get(&format!("/tasks/{id}?layers=-1")).await?,
-                _ => task.clone(),
-            };
-            print::value(wait.output, &shown, |tree| tree_for_people(tree, id))?;
-            let good = !ended || task["result"]["status"] == "success";
-            return Ok(if good { Exit::Done } else { Exit::Failed });
+        if has_ended(&task) {
+            return Ok(task);
         }
-        if wait
-            .timeout
-            .is_some_and(|seconds| started.elapsed().as_secs_f64() >= seconds)
-        {
+        if timeout.is_some_and(|seconds| started.elapsed().as_secs_f64() >= seconds) {
             return Err(Failure::error(
                 Exit::TimedOut,
                 format!(

@@ -74,6 +74,10 @@ const MEANINGS: &[(&str, &str)] = &[
     ("timeouts.destroy_node", "deadline of this step"),
     ("timeouts.relabel_node", "deadline of this step"),
     (
+        "timeouts.operator",
+        "how long to wait for what an operator does by hand (oob.type: manual)",
+    ),
+    (
         "limits.destroy_nodes",
         "most nodes that one destroy_nodes may take; absent: no limit",
     ),

@@ -1,10 +1,9 @@
 //! Death in the middle: everything still comes out deployed, and nothing is done twice. The simulators' log is the witness.
 
-use std::process::Command;
-
 use serde_json::Value;
 
-use crate::processes::{Process, Site, said, until};
+use crate::database::TestDatabase;
+use crate::processes::{Process, Site, until};
 
 const SITE: &str = "designs/seaworthy.yaml";
 const NODES: usize = 5;
@@ -172,53 +171,4 @@ fn a_waiting_client_outlives_its_server() {
         client.output()
     );
     assert_eq!(server.terminate(), Some(0));
-}
-
-/// A database of this test's own on the server that the test run has started.
-struct TestDatabase {
-    base: String,
-    name: String,
-    url: String,
-}
-
-impl TestDatabase {
-    fn new() -> Option<Self> {
-        let Ok(base) = std::env::var("DRYDOCK_TEST_POSTGRES") else {
-            assert!(
-                std::env::var("CI").is_err(),
-                "DRYDOCK_TEST_POSTGRES is not set; run the tests by `cargo xtask test`"
-            );
-            eprintln!("skipped: DRYDOCK_TEST_POSTGRES is not set");
-            return None;
-        };
-        let name = format!(
-            "e2e_{}_{}",
-            std::process::id(),
-            crate::processes::free_port()
-        );
-        psql(&base, &format!("CREATE DATABASE {name}"));
-        let (server, _) = base.rsplit_once('/').expect("a database in the URL");
-        let url = format!("{server}/{name}");
-        Some(TestDatabase { base, name, url })
-    }
-}
-
-impl Drop for TestDatabase {
-    fn drop(&mut self) {
-        psql(
-            &self.base,
-            &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name),
-        );
-    }
-}
-
-fn psql(url: &str, sql: &str) {
-    let output = until("psql", || {
-        Command::new("psql").args([url, "-qc", sql]).output().ok()
-    });
-    assert!(
-        output.status.success() || std::thread::panicking(),
-        "{}",
-        said(&output)
-    );
 }

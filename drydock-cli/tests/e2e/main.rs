@@ -1,10 +1,16 @@
 //! The product as its users meet it: the binary, real processes, simulators on loopback.
 
+mod chaos;
+mod clocks;
 mod crash;
+mod database;
 mod db;
 mod demo;
 mod design;
 mod ipmitool;
+mod operator;
+mod outage;
+mod plan;
 mod processes;
 mod refusals;
 mod rendering;

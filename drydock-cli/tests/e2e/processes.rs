@@ -19,7 +19,11 @@ pub fn example(name: &str) -> PathBuf {
 
 /// The binary, with nothing of the caller's environment that could change its settings.
 pub fn drydock() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_drydock"));
+    clean(env!("CARGO_BIN_EXE_drydock"))
+}
+
+fn clean(program: &str) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars() {
         if name.starts_with("DRYDOCK_") {
             command.env_remove(name);
@@ -59,6 +63,11 @@ pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// SIGCONT. It may have ended in between.
+pub fn go_on(pid: nix::unistd::Pid) {
+    let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGCONT);
+}
+
 /// A process that ends with its owner.
 pub struct Process {
     child: Child,
@@ -85,12 +94,25 @@ impl Process {
 
     /// SIGTERM, and its exit code.
     pub fn terminate(mut self) -> Option<i32> {
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("a process to stop");
+        self.signal(nix::sys::signal::Signal::SIGTERM);
         let ended = until("the process to end", || {
             self.child.try_wait().expect("a process")
         });
         ended.code()
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> nix::unistd::Pid {
+        nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"))
+    }
+
+    /// SIGSTOP: nothing of it goes on until it is continued, or killed.
+    pub fn stop(&self) {
+        self.signal(nix::sys::signal::Signal::SIGSTOP);
+    }
+
+    fn signal(&self, signal: nix::sys::signal::Signal) {
+        nix::sys::signal::kill(self.pid(), signal).expect("a process to tell");
     }
 
     /// What it has said so far.
@@ -127,6 +149,8 @@ pub struct Site {
     pub url: String,
     control: String,
     servers: usize,
+    /// A program, with its arguments, that starts the servers.
+    pub wrapped: Vec<String>,
 }
 
 impl Site {
@@ -164,6 +188,7 @@ impl Site {
             url,
             control,
             servers: 0,
+            wrapped: Vec::new(),
         }
     }
 
@@ -179,19 +204,21 @@ impl Site {
 
     /// A server of this site; `settings` as `--set` takes them.
     pub fn serve(&mut self, settings: &[&str]) -> Process {
-        let listen = self.url.trim_start_matches("http://").to_owned();
-        let server = self.launch(&listen, settings);
-        self.wait_for(&self.url.clone(), &server);
-        server
+        let url = self.url.clone();
+        self.serve_at(&url, settings)
     }
 
     /// A further server, on a port of its own; its base URL.
     pub fn serve_beside(&mut self, settings: &[&str]) -> (Process, String) {
-        let listen = format!("127.0.0.1:{}", free_port());
-        let server = self.launch(&listen, settings);
-        let url = format!("http://{listen}");
-        self.wait_for(&url, &server);
-        (server, url)
+        let url = format!("http://127.0.0.1:{}", free_port());
+        (self.serve_at(&url, settings), url)
+    }
+
+    /// A server at this base URL.
+    pub fn serve_at(&mut self, url: &str, settings: &[&str]) -> Process {
+        let server = self.launch(url.trim_start_matches("http://"), settings);
+        self.wait_for(url, &server);
+        server
     }
 
     fn launch(&mut self, listen: &str, settings: &[&str]) -> Process {
@@ -200,7 +227,14 @@ impl Site {
             "database.url=sqlite://{}",
             self.folder.path().join("drydock.db").display()
         );
-        let mut command = drydock();
+        let mut command = match self.wrapped.as_slice() {
+            [] => drydock(),
+            [program, arguments @ ..] => {
+                let mut command = clean(program);
+                command.args(arguments).arg(env!("CARGO_BIN_EXE_drydock"));
+                command
+            }
+        };
         command
             .arg("serve")
             .arg("--config")
@@ -369,8 +403,23 @@ impl Site {
     }
 }
 
-/// One HTTP request by curl-like means: the tests are processes outside of the product.
+/// One HTTP request by curl-like means: the tests are processes outside of the product. The body of a good answer.
 pub fn http(method: &str, url: &str, body: Option<&str>) -> String {
+    let answer = answer(method, url, body);
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("HTTP/1.1 2"), "{method} {url}: {answer}");
+    if head
+        .to_ascii_lowercase()
+        .contains("transfer-encoding: chunked")
+    {
+        unchunk(body)
+    } else {
+        body.to_owned()
+    }
+}
+
+/// As [`http`]; the whole answer, whatever it is.
+pub fn answer(method: &str, url: &str, body: Option<&str>) -> String {
     use std::io::{Read, Write};
     let rest = url.trim_start_matches("http://");
     let (authority, path) = rest.split_once('/').expect("a path");
@@ -383,17 +432,7 @@ pub fn http(method: &str, url: &str, body: Option<&str>) -> String {
     stream.write_all(request.as_bytes()).expect("a request");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("an answer");
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-    assert!(head.starts_with("HTTP/1.1 2"), "{method} {url}: {answer}");
-    if head
-        .to_ascii_lowercase()
-        .contains("transfer-encoding: chunked")
-    {
-        unchunk(body)
-    } else {
-        body.to_owned()
-    }
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 fn unchunk(body: &str) -> String {

@@ -24,19 +24,19 @@ fn unreadable_designs_are_named_by_file_and_line() {
         (
             "without a name",
             b"schema: drydock/Rack/v1\nmetadata: {}\ndata: {}\n",
-            2,
+            1,
             &["site.yaml:", "name"],
         ),
         (
             "of an unknown kind",
             b"schema: drydock/Sofa/v1\nmetadata:\n  name: x\ndata: {}\n",
-            2,
+            1,
             &["site.yaml:1:", "Sofa"],
         ),
         (
             "with an unknown field",
             b"schema: drydock/BootAction/v1\nmetadata:\n  name: x\ndata:\n  node_filtr: {}\n",
-            2,
+            1,
             &[
                 "site.yaml:5:3",
                 "node_filtr",

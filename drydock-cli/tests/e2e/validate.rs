@@ -262,14 +262,26 @@ fn standard_input_is_a_source() {
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert!(said(&output).contains("--> <stdin>:"), "{}", said(&output));
     let output = with_input(&["-", "-o", "sarif"], UNREADABLE);
-    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     let run = &json(&output)["runs"][0];
-    assert_eq!(run["invocations"][0]["executionSuccessful"], false);
+    assert_eq!(run["invocations"][0]["executionSuccessful"], true);
     let place = &run["results"][0]["locations"][0]["physicalLocation"];
     assert_eq!(place["artifactLocation"]["uri"], "%3Cstdin%3E");
     assert_eq!(place["region"]["startLine"], 5);
     let fix = &run["results"][0]["fixes"][0]["artifactChanges"][0]["replacements"][0];
     assert_eq!(fix["insertedContent"]["text"], "node_filter");
+}
+
+#[test]
+fn a_document_that_cannot_be_read_hides_no_finding() {
+    let mut text = std::fs::read(example("designs").join(FAULTY)).expect("a design");
+    text.extend_from_slice(b"---\n");
+    text.extend_from_slice(UNREADABLE);
+    let output = with_input(&["-"], &text);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    for rule in ["document/schema", "network/allowed"] {
+        assert!(said(&output).contains(rule), "{rule}: {}", said(&output));
+    }
 }
 
 #[test]

@@ -145,6 +145,7 @@ pub(super) fn target(
     report: &mut Report,
 ) {
     filter::check(index, design, nodes, report);
+    let more = filter::may_have_more(index, report);
     for action in &design.boot_actions {
         let selector = match &action.node_filter {
             None => None,
@@ -155,7 +156,11 @@ pub(super) fn target(
                         let message = format!("BootAction {}: {error}", action.name);
                         let advice =
                             "name a criterion, or leave node_filter out to mean every node";
-                        report.add(&FILTER, message, advice, at(document, &["node_filter"]));
+                        let members = &filter.filter_set;
+                        let empty = members.iter().position(|member| !member.has_criterion());
+                        let number = empty.unwrap_or_default().to_string();
+                        let path = ["node_filter", "filter_set", &number];
+                        report.add(&FILTER, message, advice, at(document, &path));
                     }
                     continue;
                 }
@@ -172,7 +177,7 @@ pub(super) fn target(
             }
         }
         if let (false, true, Some(document)) = (
-            any,
+            any || more,
             selector.is_some(),
             index.get(Kind::BootAction, &action.name),
         ) {

@@ -57,7 +57,7 @@ pub(super) fn check(
         .filter_map(|action| Some((action, action.node_filter.as_ref()?)))
         .collect();
     // A part of a site, such as its global documents alone, has nodes elsewhere.
-    if filtered.is_empty() || nodes.is_empty() {
+    if filtered.is_empty() || nodes.is_empty() || may_have_more(index, report) {
         return;
     }
     let known = Known::new(design, nodes);
@@ -71,6 +71,12 @@ pub(super) fn check(
             }
         }
     }
+}
+
+/// Whether documents that are not there may give a filter something to select: nodes, the profiles that give them tags, or racks.
+pub(super) fn may_have_more(index: &Index<'_>, report: &Report) -> bool {
+    let kinds = [Kind::BaremetalNode, Kind::HostProfile, Kind::Rack];
+    !report.gaps.heirs.is_empty() || kinds.into_iter().any(|kind| index.misses(kind))
 }
 
 /// Field, the name as a path has it, and what was named.

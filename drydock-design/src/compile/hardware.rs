@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use drydock_model::design::{Document, HardwarePart, HugepagesPart, Kind, Ordered, Part, Scalar};
 use drydock_model::effective::{Device, DeviceAlias, Hardware};
+use drydock_model::finding::Level;
 
 use super::read::Reader;
 use crate::index::Index;
@@ -70,6 +71,9 @@ fn hardware(document: &Document, part: &HardwarePart, report: &mut Report) -> Ha
                 dev_type: alias.dev_type.clone(),
             };
             one_device(&mut reader, &hardware, name, &alias);
+            if let Err(fault) = alias.bus_address() {
+                broken(&mut reader, &hardware, name, &fault);
+            }
             hardware.aliases.insert(name.to_owned(), alias);
         }
     }
@@ -140,6 +144,18 @@ fn one_device(reader: &mut Reader<'_, '_>, hardware: &Hardware, name: &str, alia
             at(reader.document, &["device_aliases", name, "address"]),
         );
     }
+}
+
+/// The device would be found on no node.
+fn broken(reader: &mut Reader<'_, '_>, hardware: &Hardware, name: &str, fault: &str) {
+    let message = format!("HardwareProfile {}: alias {name}: {fault}", hardware.name);
+    reader.report.add_level(
+        &ALIAS,
+        Level::Error,
+        message,
+        "write regexp: and an expression that matches the address of one device from its beginning, or the address itself",
+        at(reader.document, &["device_aliases", name, "address"]),
+    );
 }
 
 /// A device by the name a design gives it.

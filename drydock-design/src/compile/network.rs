@@ -1,6 +1,7 @@
 //! Links and networks, with the routes of route domains.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use drydock_model::design::{
     BondingPart, DnsPart, Document, Kind, LinkPart, NetworkPart, RoutePart,
@@ -54,6 +55,8 @@ fn link(index: &Index<'_>, document: &Document, part: &LinkPart, report: &mut Re
         Some(other) => {
             let message = format!("{other:?} is not a trunking mode");
             reader.bad(&["trunking", "mode"], message, "use disabled or 802.1q");
+            let link = document.name.clone();
+            reader.report.gaps.trunking.insert(link);
             false
         }
     };
@@ -100,6 +103,8 @@ fn bonding(reader: &mut Reader<'_, '_>, part: Option<&BondingPart>) -> Bonding {
                 message,
                 "use disabled, 802.3ad, active-backup or balance-rr",
             );
+            let link = reader.document.name.clone();
+            reader.report.gaps.bonding.insert(link);
             BondMode::Disabled
         }
     };
@@ -282,7 +287,7 @@ fn borrowed(path: &[String; 3]) -> [&str; 3] {
 /// A wish for routes to a route domain.
 struct DomainRoute {
     domain: String,
-    gateway: Option<std::net::IpAddr>,
+    gateway: Option<IpAddr>,
     metric: u32,
 }
 
@@ -337,7 +342,12 @@ fn routes(
     wishes
 }
 
-/// One route to every other network of the domain; an explicit route to the same prefix wins.
+/// Whether an address and a network are both IPv4, or both IPv6.
+pub(crate) fn same_family(address: IpAddr, network: IpNet) -> bool {
+    address.is_ipv4() == network.addr().is_ipv4()
+}
+
+/// One route to every other network of the domain that its gateway can lead to; an explicit route to the same prefix wins.
 fn add_domain_routes(networks: &mut [Network], wanted: &[Vec<DomainRoute>]) {
     let mut domains: HashMap<String, Vec<(usize, IpNet)>> = HashMap::new();
     for (number, network) in networks.iter().enumerate() {
@@ -351,6 +361,13 @@ fn add_domain_routes(networks: &mut [Network], wanted: &[Vec<DomainRoute>]) {
     for (number, wishes) in wanted.iter().enumerate() {
         for wish in wishes {
             for &(other, destination) in domains.get(&wish.domain).into_iter().flatten() {
+                // A domain may have networks of both families; a gateway leads to those of its own.
+                if wish
+                    .gateway
+                    .is_some_and(|gateway| !same_family(gateway, destination))
+                {
+                    continue;
+                }
                 let network = &mut networks[number];
                 let known = network
                     .routes

@@ -86,6 +86,15 @@ pub(super) fn compile(
     nodes
 }
 
+/// Why a node has no hardware profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Absent {
+    /// It names none.
+    Unnamed,
+    /// The one that it names, or the host profile that would name one, is not there, which is told already.
+    Told,
+}
+
 /// Nodes that one thread compiles before it looks for more.
 const PORTION: usize = 100;
 
@@ -125,6 +134,10 @@ impl<'a> Shared<'a, '_> {
         let chain = profile
             .map(|name| self.profiles.chain(name))
             .unwrap_or_default();
+        let broken = profile.is_some() && Profiles::breaks_off(self.index, &chain);
+        if broken {
+            report.gaps.heirs.insert(document.name.clone());
+        }
         let mut draft = Draft {
             index: self.index,
             document,
@@ -141,7 +154,11 @@ impl<'a> Shared<'a, '_> {
             );
         }
         let hardware = hardware_name.and_then(|name| self.hardware.get(name));
-        let hardware_part = hardware_name.and_then(|name| self.index.hardware(name));
+        let hardware_part = match hardware_name {
+            Some(name) => self.index.hardware(name).ok_or(Absent::Told),
+            None if broken => Err(Absent::Told),
+            None => Err(Absent::Unnamed),
+        };
         let mut node = draft.node(&part, hardware.map(|found| &**found), hardware_part);
         node.hardware = hardware.cloned();
         let primary = node
@@ -160,14 +177,14 @@ impl Draft<'_, '_> {
         &mut self,
         part: &Inherited<'_>,
         hardware: Option<&Hardware>,
-        hardware_part: Option<&HardwarePart>,
+        hardware_part: Result<&HardwarePart, Absent>,
     ) -> Node {
         let metadata = part.metadata.as_deref();
         let addressing = self.addressing(part);
         let rack = metadata.and_then(|metadata| metadata.rack.clone());
         if let Some(rack) = rack
             .as_deref()
-            .filter(|rack| !self.index.has(Kind::Rack, rack))
+            .filter(|rack| !self.index.may_have(Kind::Rack, rack))
         {
             let place = self.place(&["metadata", "rack"]);
             let message = format!("metadata.rack names Rack {rack}, which is not defined");
@@ -383,7 +400,11 @@ impl Draft<'_, '_> {
         })
     }
 
-    fn platform(&mut self, part: &Inherited<'_>, hardware: Option<&HardwarePart>) -> Platform {
+    fn platform(
+        &mut self,
+        part: &Inherited<'_>,
+        hardware: Result<&HardwarePart, Absent>,
+    ) -> Platform {
         let Some(part) = part.platform.as_deref() else {
             return Platform::default();
         };
@@ -392,10 +413,17 @@ impl Draft<'_, '_> {
             let text = match value {
                 Scalar::Bool(true) => String::new(),
                 Scalar::Bool(false) => continue,
-                Scalar::Text(text) => match hardware::reference(text, hardware) {
+                Scalar::Text(text) => match hardware::reference(text, hardware.ok()) {
                     None => text.clone(),
                     Some(Ok(found)) => found,
                     Some(Err(message)) => {
+                        self.report
+                            .gaps
+                            .parameters
+                            .insert(self.document.name.clone());
+                        if hardware.err() == Some(Absent::Told) {
+                            continue;
+                        }
                         let place = self.place(&["platform", "kernel_params", key]);
                         let message = format!("kernel parameter {key}: {message}");
                         let advice = "define it in the hardware profile (cpu_sets, hugepages), or correct the reference";

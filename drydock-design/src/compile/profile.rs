@@ -48,6 +48,15 @@ impl<'a> Profiles<'a> {
         chain.map(|(name, _)| (*name).to_owned()).collect()
     }
 
+    /// Whether a chain ends at a profile that names another, or has no profile at all: the next is not there, or stands in a circle.
+    pub(super) fn breaks_off(index: &Index<'_>, chain: &[String]) -> bool {
+        let last = chain
+            .last()
+            .and_then(|name| index.get(Kind::HostProfile, name));
+        last.and_then(Index::host)
+            .is_none_or(|part| part.host_profile.is_some())
+    }
+
     /// Walks up to what is resolved already, to the end, or to a cycle; then merges downwards. No recursion: chains may be long.
     fn add(&mut self, index: &Index<'a>, document: &'a Document, report: &mut Report) {
         let mut waiting: Vec<(&'a Document, &'a HostPart)> = Vec::new();

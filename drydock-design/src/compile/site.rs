@@ -140,7 +140,7 @@ pub(super) fn racks(index: &Index<'_>, report: &mut Report) -> Vec<Rack> {
         };
         let local_networks = part.local_networks.clone().unwrap_or_default();
         for network in &local_networks {
-            if !index.has(Kind::Network, network) {
+            if !index.may_have(Kind::Network, network) {
                 report.add(
                     &reference::LOCAL_NETWORK,
                     format!(

@@ -99,6 +99,21 @@ fn name_and_size(
     name: Option<&str>,
     size: Option<&str>,
 ) -> Option<(String, Size)> {
+    let found = read_name_and_size(draft, path, number, name, size);
+    if found.is_none() {
+        let node = draft.document.name.clone();
+        draft.report.gaps.storage.insert(node);
+    }
+    found
+}
+
+fn read_name_and_size(
+    draft: &mut Draft<'_, '_>,
+    path: &[&str],
+    number: usize,
+    name: Option<&str>,
+    size: Option<&str>,
+) -> Option<(String, Size)> {
     let number = number.to_string();
     let Some(name) = name.filter(|name| !name.is_empty()) else {
         draft.bad(

@@ -1,15 +1,17 @@
 //! Boot actions.
 
+mod templates;
+
 use std::collections::{HashMap, HashSet};
 
-use base64::Engine;
 use drydock_model::design::Kind;
-use drydock_model::effective::{Asset, AssetKind, BootAction, PipelineSegment};
+use drydock_model::effective::{Asset, AssetKind, BootAction};
 use drydock_model::finding::Level;
 
 use super::{Rule, Site, from_compilation};
 use crate::report::Report;
-use crate::template;
+
+pub(crate) use templates::TEMPLATE;
 
 /// A node filter says something; compilation looks what it selects.
 pub(crate) static FILTER: Rule = Rule {
@@ -22,93 +24,6 @@ pub(crate) static FILTER: Rule = Rule {
     fix: "Name a criterion that nodes meet, or leave node_filter out to mean every node.",
     run: from_compilation,
 };
-
-/// Templates parse and name what exists.
-pub(crate) static TEMPLATE: Rule = Rule {
-    id: "boot/template",
-    code: "DD5114",
-    name: "Boot Action Templates",
-    level: Level::Error,
-    what: "Templates of boot actions parse, and name only the variables node and action.",
-    why: "A fault shows when the machine first boots, which is too late.",
-    fix: "Correct the template, or its pipeline.",
-    run: templates,
-};
-
-fn templates(rule: &Rule, site: &Site<'_>, report: &mut Report) {
-    for action in &site.compiled.design.boot_actions {
-        for (number, asset) in action.assets.iter().enumerate() {
-            let checks = [("location", location(asset)), ("data", data(asset))];
-            for (field, fault) in checks {
-                let Err(fault) = fault else { continue };
-                let number = number.to_string();
-                let name = if asset.path.is_empty() {
-                    number.as_str()
-                } else {
-                    asset.path.as_str()
-                };
-                let message = format!("BootAction {}: {field} of {name}: {fault}", action.name);
-                let place = site.of(Kind::BootAction, &action.name, &["assets", name, field]);
-                report.add(
-                    rule,
-                    message,
-                    "correct the template, or its pipeline",
-                    place,
-                );
-            }
-        }
-    }
-}
-
-fn location(asset: &Asset) -> Result<(), String> {
-    match &asset.location {
-        Some(location) if asset.location_pipeline.contains(&PipelineSegment::Template) => {
-            template::check(location)
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Follows the pipeline up to its template, as far as that can be done without a node.
-fn data(asset: &Asset) -> Result<(), String> {
-    let Some(text) = asset
-        .data
-        .as_deref()
-        .filter(|_| asset.data_pipeline.contains(&PipelineSegment::Template))
-    else {
-        return Ok(());
-    };
-    let mut bytes = text.as_bytes().to_vec();
-    for segment in &asset.data_pipeline {
-        match segment {
-            PipelineSegment::Base64Decode => bytes = decode(&bytes)?,
-            PipelineSegment::Base64Encode => {
-                bytes = base64::engine::general_purpose::STANDARD
-                    .encode(&bytes)
-                    .into_bytes();
-            }
-            PipelineSegment::Utf8Decode | PipelineSegment::Utf8Encode => {}
-            PipelineSegment::Template => {
-                let text = str::from_utf8(&bytes)
-                    .map_err(|error| format!("the template is not UTF-8: {error}"))?;
-                return template::check(text);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Line breaks within base64 do not count (RFC 2045, section 6.8).
-fn decode(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let compact: Vec<u8> = bytes
-        .iter()
-        .copied()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .collect();
-    base64::engine::general_purpose::STANDARD
-        .decode(compact)
-        .map_err(|error| format!("this is not base64: {error}"))
-}
 
 /// No two assets of a node are written to one path.
 pub(crate) static PATH: Rule = Rule {
@@ -189,14 +104,21 @@ pub(crate) static PACKAGES: Rule = Rule {
     code: "DD4002",
     name: "Bootaction pkg_list Validation",
     level: Level::Error,
-    what: "A pkg_list asset has packages or a location, and its versions have the form of Debian: [epoch:]version[-revision]; nothing means any version.",
+    what: "A pkg_list asset has packages or a location, its packages have names that Debian knows, and its versions have the form of Debian: [epoch:]version[-revision]; nothing means any version.",
     why: "The installation of the packages fails when the machine first boots.",
     fix: "Write package: version as apt shows it, or package with nothing behind it.",
     run: packages,
 };
 
 fn defined(rule: &Rule, site: &Site<'_>, report: &mut Report) {
-    for node in site.nodes().filter(|node| node.boot_actions.is_empty()) {
+    if site.lacks(&[Kind::BootAction]) {
+        return;
+    }
+    // Tags, which a profile gives, may be what a filter selects by.
+    for node in site
+        .whole_nodes()
+        .filter(|node| node.boot_actions.is_empty())
+    {
         let message = format!("BaremetalNode {} is a target of no boot action", node.name);
         let advice = "widen the filter of one, so that it does what each node needs at its end";
         report.add(rule, message, advice, site.of_node(node, &[]));
@@ -215,6 +137,16 @@ fn packages(rule: &Rule, site: &Site<'_>, report: &mut Report) {
                 report.add(rule, message, "add packages, or set location", place);
             }
             for (package, version) in &asset.packages {
+                if !is_package(package) {
+                    let message = format!(
+                        "BootAction {}: {package:?} is not the name of a package",
+                        action.name
+                    );
+                    let path = [path.as_slice(), &[package.as_str()]].concat();
+                    let place = site.of(Kind::BootAction, &action.name, &path);
+                    let advice = "write the name as apt shows it: small letters, digits and +-.";
+                    report.add(rule, message, advice, place);
+                }
                 let Some(version) = version.as_deref().filter(|version| !is_version(version))
                 else {
                     continue;
@@ -232,6 +164,18 @@ fn packages(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     }
 }
 
+/// Debian policy, section 5.6.7: two characters at least, small letters, digits and `+-.`, the first a letter or a digit. The architecture may
+/// stand behind a colon (apt-get(8)).
+fn is_package(text: &str) -> bool {
+    let (name, architecture) = text.split_once(':').unwrap_or((text, "any"));
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.len() > 1
+        && name.starts_with(plain)
+        && name.chars().all(|c| plain(c) || "+-.".contains(c))
+        && !architecture.is_empty()
+        && architecture.chars().all(|c| plain(c) || c == '-')
+}
+
 /// Debian policy, section 5.6.12: `[epoch:]upstream_version[-debian_revision]`. No text means any version.
 fn is_version(text: &str) -> bool {
     let (epoch, rest) = text.split_once(':').unwrap_or(("0", text));
@@ -246,7 +190,34 @@ fn is_version(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_version;
+    use super::{is_package, is_version};
+
+    #[test]
+    fn packages_are_debians() {
+        for good in [
+            "jq",
+            "g++",
+            "libc6:i386",
+            "0ad",
+            "python3.12-venv",
+            "linux-image-6.8.0-31-generic",
+        ] {
+            assert!(is_package(good), "{good}");
+        }
+        for bad in [
+            "",
+            "a",
+            "Chrony",
+            "my package",
+            "-x",
+            "jq=1.6",
+            "jq:",
+            "x_y",
+            "lib/jq",
+        ] {
+            assert!(!is_package(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn versions_are_debians() {

@@ -105,7 +105,7 @@ fn is_label(label: &str) -> bool {
 }
 
 fn primary_network(rule: &Rule, site: &Site<'_>, report: &mut Report) {
-    for node in site.nodes() {
+    for node in site.whole_nodes() {
         let Some(primary) = node.primary_network.as_deref() else {
             let configured = node
                 .interfaces
@@ -138,7 +138,7 @@ fn primary_network(rule: &Rule, site: &Site<'_>, report: &mut Report) {
 }
 
 fn uncarried(rule: &Rule, site: &Site<'_>, report: &mut Report) {
-    for node in site.nodes() {
+    for node in site.whole_nodes() {
         for entry in &node.addressing {
             let carried = node
                 .interfaces

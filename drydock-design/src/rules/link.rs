@@ -72,6 +72,8 @@ fn bond(rule: &Rule, site: &Site<'_>, report: &mut Report) {
             ("down_delay", part.down_delay.unwrap_or(0) != 0),
         ];
         match link.bonding.mode {
+            // A mode that is not known is told already.
+            BondMode::Disabled if site.compiled.gaps.bonding.contains(&link.name) => {}
             BondMode::Disabled => {
                 for (option, _) in lacp_only.into_iter().chain(timing).filter(|(_, set)| *set) {
                     let message = format!("bonding is disabled, so bonding.{option} has no effect");
@@ -103,10 +105,11 @@ fn bond(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     }
     for node in site.nodes() {
         for interface in &node.interfaces {
-            let bonded = site
-                .links
-                .get(interface.link.as_str())
-                .is_none_or(|link| link.bonding.mode != BondMode::Disabled);
+            let bonded = site.compiled.gaps.bonding.contains(&interface.link)
+                || site
+                    .links
+                    .get(interface.link.as_str())
+                    .is_none_or(|link| link.bonding.mode != BondMode::Disabled);
             if interface.slaves.len() > 1 && !bonded {
                 let place = site.of_node(node, &["interfaces", &interface.name, "slaves"]);
                 let message = format!(
@@ -179,7 +182,7 @@ fn trunking(rule: &Rule, site: &Site<'_>, report: &mut Report) {
         .design
         .links
         .iter()
-        .filter(|link| !link.trunked)
+        .filter(|link| !link.trunked && !site.compiled.gaps.trunking.contains(&link.name))
     {
         let place = |path: &[&str]| site.of(Kind::NetworkLink, &link.name, path);
         if link.allowed_networks.len() > 1 {

@@ -9,6 +9,7 @@ use drydock_model::finding::Level;
 use ipnet::IpNet;
 
 use super::{Rule, Site, from_compilation};
+use crate::compile::network::same_family;
 use crate::report::{Advice, Report};
 
 /// A network is on one link, and an interface carries only what its link allows.
@@ -29,7 +30,7 @@ pub(crate) static LOCALITY: Rule = Rule {
     code: "DD2002",
     name: "IP Locality Check",
     level: Level::Error,
-    what: "The address of a node and the gateway of a route lie in their network, and the former is neither its first nor its last (IPv4).",
+    what: "The address of a node and the gateway of a route lie in their network (an IPv6 gateway may be link-local), a gateway is of the family of the subnet that it leads to, and the address of a node is neither its first nor its last (IPv4).",
     why: "The machine could not be reached under the address, nor reach the gateway.",
     fix: "Choose an address of the network.",
     run: locality,
@@ -150,9 +151,20 @@ fn locality(rule: &Rule, site: &Site<'_>, report: &mut Report) {
                     report.add(rule, message, "set a gateway on this network", place);
                 }
                 Some(text) => {
-                    let gateway = text.trim().parse::<IpAddr>().ok();
-                    if let Some(gateway) = gateway.filter(|gateway| !network.cidr.contains(gateway))
-                    {
+                    let Ok(gateway) = text.trim().parse::<IpAddr>() else {
+                        continue;
+                    };
+                    let subnet = route.subnet.as_deref().map(str::trim);
+                    let subnet = subnet.and_then(|subnet| subnet.parse::<IpNet>().ok());
+                    if let Some(subnet) = subnet.filter(|subnet| !same_family(gateway, *subnet)) {
+                        let message = format!(
+                            "Network {}: the gateway {gateway} is of another family than {subnet}, which it leads to",
+                            network.name
+                        );
+                        let advice = "name a gateway of the family of the subnet: IPv4 or IPv6";
+                        report.add(rule, message, advice, place.clone());
+                    }
+                    if !network.cidr.contains(&gateway) && !is_link_local(gateway) {
                         let message = format!(
                             "Network {}: the gateway {gateway} is not in {}",
                             network.name,
@@ -192,6 +204,11 @@ fn locality(rule: &Rule, site: &Site<'_>, report: &mut Report) {
             );
         }
     }
+}
+
+/// RFC 4291, section 2.5.6: every IPv6 interface has such an address, and routers are named by theirs (RFC 4861, section 4.2).
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
 /// The first and the last address of an IPv4 network (RFC 1122, section 3.2.1.3), but in one of two (RFC 3021) or one.
@@ -295,6 +312,9 @@ fn vlan(rule: &Rule, site: &Site<'_>, report: &mut Report) {
 }
 
 fn unlinked(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    if site.lacks(&[Kind::NetworkLink]) {
+        return;
+    }
     let linked: std::collections::HashSet<&str> = site
         .compiled
         .design
@@ -321,11 +341,8 @@ fn unlinked(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     }
 }
 
-/// Whether an interface is for provisioning only.
+/// Whether an interface is for provisioning only, or may be: its link, which would say so, is not there.
 pub(super) fn is_noconfig(site: &Site<'_>, interface: &Interface) -> bool {
-    interface.labels.contains_key("noconfig")
-        || site
-            .links
-            .get(interface.link.as_str())
-            .is_some_and(|link| link.labels.contains_key("noconfig"))
+    let link = site.links.get(interface.link.as_str()).copied();
+    link.is_none() || interface.is_noconfig(link, |name| site.networks.get(name).copied())
 }

@@ -32,7 +32,7 @@ pub(crate) static ADDRESS: Rule = Rule {
 };
 
 fn ipmi(rule: &Rule, site: &Site<'_>, report: &mut Report) {
-    for node in site.nodes().filter(|node| node.oob.kind == "ipmi") {
+    for node in site.whole_nodes().filter(|node| node.oob.kind == "ipmi") {
         let oob = &node.oob;
         let given = [
             (
@@ -64,7 +64,7 @@ fn ipmi(rule: &Rule, site: &Site<'_>, report: &mut Report) {
 }
 
 fn address(rule: &Rule, site: &Site<'_>, report: &mut Report) {
-    for node in site.nodes().filter(|node| node.oob.kind != "ipmi") {
+    for node in site.whole_nodes().filter(|node| node.oob.kind != "ipmi") {
         no_address(rule, site, node, report);
     }
 }
@@ -128,7 +128,7 @@ const TYPES: [&str; 4] = ["ipmi", "redfish", "libvirt", "manual"];
 const LIBVIRT_SCHEME: &str = "qemu+ssh";
 
 fn libvirt(rule: &Rule, site: &Site<'_>, report: &mut Report) {
-    for node in site.nodes() {
+    for node in site.whole_nodes() {
         let libvirt = node.oob.kind == "libvirt";
         match node.oob.params.get("libvirt_uri").map(|uri| uri.trim()) {
             None | Some("") if libvirt => {
@@ -168,7 +168,9 @@ fn kind(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     };
     for node in site.nodes() {
         let kind = node.oob.kind.as_str();
-        if served.contains(&kind) {
+        // A profile that is not there may have set it.
+        let unknown = kind.is_empty() && site.compiled.gaps.heirs.contains(&node.name);
+        if unknown || served.contains(&kind) {
             continue;
         }
         let (message, path): (_, &[&str]) = if kind.is_empty() {

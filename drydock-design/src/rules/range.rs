@@ -1,11 +1,13 @@
 //! Address ranges of networks.
 
+use std::net::IpAddr;
+
 use drydock_model::design::Kind;
-use drydock_model::effective::{Address, Range, RangeKind};
+use drydock_model::effective::{Address, Network, Range, RangeKind};
 use drydock_model::finding::Level;
 
 use super::{Rule, Site};
-use crate::report::Report;
+use crate::report::{Place, Report};
 
 /// Ranges lie in their network and do not overlap.
 pub(crate) static SHAPE: Rule = Rule {
@@ -55,7 +57,7 @@ pub(crate) static DHCP: Rule = Rule {
     run: dhcp,
 };
 
-fn contains(range: &Range, address: std::net::IpAddr) -> bool {
+fn contains(range: &Range, address: IpAddr) -> bool {
     range.start.is_ipv4() == address.is_ipv4() && range.start <= address && address <= range.end
 }
 
@@ -76,18 +78,45 @@ fn show(range: &Range) -> String {
     )
 }
 
+/// The place of a field of a range. Ranges that cannot be understood are in the document only, so it is found by its addresses; of two that
+/// are the same, the one that follows.
+fn place(site: &Site<'_>, network: &Network, range: &Range, field: &str) -> Place {
+    let means = |text: &Option<String>, address: IpAddr| {
+        text.as_deref().and_then(|text| text.trim().parse().ok()) == Some(address)
+    };
+    let part = site.index.networks().find_map(|(document, part)| {
+        (document.name == network.name).then_some(part.ranges.as_deref().unwrap_or_default())
+    });
+    let number = part.and_then(|parts| {
+        parts.iter().rposition(|part| {
+            means(&part.start, range.start)
+                && means(&part.end, range.end)
+                && part.kind.as_deref() == Some(word(range.kind))
+        })
+    });
+    let number = number.map(|number| number.to_string());
+    let path = match &number {
+        Some(number) => vec!["ranges", number.as_str(), field],
+        None => vec!["ranges"],
+    };
+    site.of(Kind::Network, &network.name, &path)
+}
+
 fn shape(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     for network in &site.compiled.design.networks {
-        let place = || site.of(Kind::Network, &network.name, &["ranges"]);
         for range in &network.ranges {
-            if !(network.cidr.contains(&range.start) && network.cidr.contains(&range.end)) {
+            let outside = [("start", range.start), ("end", range.end)]
+                .into_iter()
+                .find(|(_, address)| !network.cidr.contains(address));
+            if let Some((field, _)) = outside {
                 let message = format!(
                     "Network {}: the {} is not in {}",
                     network.name,
                     show(range),
                     network.cidr.trunc()
                 );
-                report.add(rule, message, "keep ranges within the network", place());
+                let place = place(site, network, range, field);
+                report.add(rule, message, "keep ranges within the network", place);
             }
         }
         let mut sorted: Vec<&Range> = network.ranges.iter().collect();
@@ -103,7 +132,8 @@ fn shape(rule: &Rule, site: &Site<'_>, report: &mut Report) {
                     show(range),
                     show(before)
                 );
-                report.add(rule, message, "make the ranges distinct", place());
+                let place = place(site, network, range, "start");
+                report.add(rule, message, "make the ranges distinct", place);
             }
             if widest.is_none_or(|before| before.end < range.end) {
                 widest = Some(range);
@@ -148,12 +178,7 @@ fn use_of(rule: &Rule, site: &Site<'_>, report: &mut Report) {
                     show(range)
                 );
                 let advice = "move the range, so that DHCP never gives out the gateway's address";
-                report.add(
-                    rule,
-                    message,
-                    advice,
-                    site.of(Kind::Network, &network.name, &["ranges"]),
-                );
+                report.add(rule, message, advice, place(site, network, range, "start"));
             }
         }
     }

@@ -1,4 +1,5 @@
-//! What is told while documents are read, before any rule can look at them. The ingester finds these; they stand here for their pages.
+//! What is told while documents are read. The rules look at the others, those that could be read. The ingester finds these;
+//! they stand here for their pages.
 
 use drydock_model::finding::Level;
 
@@ -22,7 +23,7 @@ const fn reading(
     }
 }
 
-/// Why a text cannot be taken for a design. Their level cannot be changed: without its documents there is no design to judge.
+/// Why a text, or a document of it, cannot be taken. Their level cannot be changed: nothing acts on a design of which a part is not known.
 pub static READING: [Rule; 8] = [
     reading(
         "document/readable",

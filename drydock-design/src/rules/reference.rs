@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use drydock_model::design::Kind;
 use drydock_model::finding::Level;
 use drydock_model::tree::nearest;
 
@@ -93,6 +94,9 @@ pub(crate) static ROUTE_DOMAIN: Rule = Rule {
 };
 
 fn route_domains(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    if site.lacks(&[Kind::Network]) {
+        return;
+    }
     let networks = site.index.networks();
     let known: BTreeSet<&str> = networks
         .filter_map(|(_, part)| part.routedomain.as_deref())

@@ -38,7 +38,7 @@ impl<'a> Site<'a> {
         let design = &compiled.design;
         Site {
             compiled,
-            index: Index::new(documents),
+            index: Index::new(documents, &compiled.gaps.unread),
             networks: design
                 .networks
                 .iter()
@@ -55,6 +55,17 @@ impl<'a> Site<'a> {
 
     pub(crate) fn nodes(&self) -> impl Iterator<Item = &'a Node> {
         self.compiled.design.nodes.iter().map(|node| &**node)
+    }
+
+    /// The nodes that have all they inherit: only they can be said to lack something.
+    pub(crate) fn whole_nodes(&self) -> impl Iterator<Item = &'a Node> {
+        let heirs = &self.compiled.gaps.heirs;
+        self.nodes().filter(|node| !heirs.contains(&node.name))
+    }
+
+    /// Whether nothing may name a document that is left: some that would were not read.
+    pub(crate) fn lacks(&self, kinds: &[Kind]) -> bool {
+        kinds.iter().any(|kind| self.index.misses(*kind))
     }
 
     /// Static addresses of a node with the network each is on, when that exists, and where the address is written.

@@ -1,6 +1,6 @@
 //! Disks, partitions, volumes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use drydock_model::effective::{Filesystem, Node, Size};
 use drydock_model::finding::Level;
@@ -38,9 +38,9 @@ pub(crate) static SIZING: Rule = Rule {
     code: "DD2003",
     name: "Storage Sizing",
     level: Level::Error,
-    what: "Shares in percent add up to 99 at most, on each disk and in each volume group; nothing has the size 0.",
-    why: "Partition tables and alignment need a little room; the last volume would not fit.",
-    fix: "Lower one of the shares.",
+    what: "Shares in percent add up to 99 at most, on each disk and in each volume group; one size with > at most stands there; nothing has the size 0.",
+    why: "Partition tables and alignment need a little room; the last volume would not fit. What is left can go to one only.",
+    fix: "Lower one of the shares, or leave the > to one size.",
     run: sizing,
 };
 
@@ -136,7 +136,7 @@ fn boot(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     for node in site.nodes() {
         let volumes = volumes(node);
         let root = system(&volumes, "/", "root");
-        if root.is_none() {
+        if root.is_none() && is_complete(site, node) {
             let message = "there is no root file system";
             let advice = "add a partition or logical volume of at least 20g that is mounted at /";
             report.add(rule, message, advice, site.of_node(node, &["storage"]));
@@ -166,13 +166,24 @@ fn boot(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     }
 }
 
+/// Whether all that a node's storage is to have is known: none of it was left out, and every profile is there.
+fn is_complete(site: &Site<'_>, node: &Node) -> bool {
+    let gaps = &site.compiled.gaps;
+    !gaps.storage.contains(&node.name) && !gaps.heirs.contains(&node.name)
+}
+
 fn partitioning(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     for node in site.nodes() {
-        let mut used: HashSet<&str> = HashSet::new();
+        let complete = is_complete(site, node);
+        // Each group that is used, with the way to the value that first says so.
+        let mut used: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for device in &node.storage.devices {
             let name = device.device.name.as_str();
             let place = || site.of_node(node, &["storage", "physical_devices", name]);
-            used.extend(device.volume_group.as_deref());
+            if let Some(group) = device.volume_group.as_deref() {
+                let path = vec!["storage", "physical_devices", name, "volume_group"];
+                used.entry(group).or_insert(path);
+            }
             let advice = "use a disk for partitions or for one volume group";
             match (device.partitions.is_empty(), &device.volume_group) {
                 (false, Some(group)) => {
@@ -180,7 +191,7 @@ fn partitioning(rule: &Rule, site: &Site<'_>, report: &mut Report) {
                         format!("the disk {name} has partitions and is in volume group {group}");
                     report.add(rule, message, advice, place());
                 }
-                (true, None) => {
+                (true, None) if complete => {
                     report.add(
                         rule,
                         format!("the disk {name} has neither partitions nor a volume group"),
@@ -191,15 +202,13 @@ fn partitioning(rule: &Rule, site: &Site<'_>, report: &mut Report) {
                 _ => {}
             }
             for partition in &device.partitions {
-                used.extend(partition.volume_group.as_deref());
+                let list = ["storage", "physical_devices", name, "partitions"];
+                let path = [list.as_slice(), &[partition.name.as_str()]].concat();
+                if let Some(group) = partition.volume_group.as_deref() {
+                    used.entry(group)
+                        .or_insert_with(|| [path.as_slice(), &["volume_group"]].concat());
+                }
                 if let (Some(group), Some(_)) = (&partition.volume_group, &partition.filesystem) {
-                    let path = [
-                        "storage",
-                        "physical_devices",
-                        name,
-                        "partitions",
-                        partition.name.as_str(),
-                    ];
                     let message = format!(
                         "the partition {} on {name} has a file system and is in volume group {group}",
                         partition.name
@@ -217,7 +226,7 @@ fn partitioning(rule: &Rule, site: &Site<'_>, report: &mut Report) {
             .storage
             .volume_groups
             .iter()
-            .filter(|group| !used.contains(group.name.as_str()))
+            .filter(|group| complete && !used.contains_key(group.name.as_str()))
         {
             let message = format!("volume group {} has no disk and no partition", group.name);
             let advice = "set volume_group on a disk or a partition";
@@ -234,12 +243,11 @@ fn partitioning(rule: &Rule, site: &Site<'_>, report: &mut Report) {
             .iter()
             .map(|group| group.name.as_str())
             .collect();
-        let mut unknown: Vec<&str> = used
+        let whole = !site.compiled.gaps.heirs.contains(&node.name);
+        let unknown = used
             .into_iter()
-            .filter(|name| !groups.contains(name))
-            .collect();
-        unknown.sort_unstable();
-        for name in unknown {
+            .filter(|(name, _)| whole && !groups.contains(name));
+        for (name, path) in unknown {
             let message = format!("volume group {name} has disks, but is not defined");
             let advice = "define it under storage.volume_groups";
             report.add_level(
@@ -247,7 +255,7 @@ fn partitioning(rule: &Rule, site: &Site<'_>, report: &mut Report) {
                 Level::Warning,
                 message,
                 advice,
-                site.of_node(node, &["storage"]),
+                site.of_node(node, &path),
             );
         }
     }
@@ -256,7 +264,19 @@ fn partitioning(rule: &Rule, site: &Site<'_>, report: &mut Report) {
 fn sizing(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     for node in site.nodes() {
         let mut shares: HashMap<(&str, &str), u32> = HashMap::new();
+        let mut rest: HashMap<(&str, &str), &str> = HashMap::new();
         for volume in volumes(node) {
+            if matches!(volume.size, Size::AtLeast(_) | Size::AtLeastPercent(_))
+                && let Some(other) = rest.insert((volume.holders, volume.holder), volume.name)
+            {
+                let message = format!(
+                    "{other} and {} would both take the rest of {}",
+                    volume.name, volume.holder
+                );
+                let advice = "leave the > to one of them";
+                let place = site.of_node(node, &volume.path(&["size"]));
+                report.add(rule, message, advice, place);
+            }
             if matches!(volume.size, Size::Bytes(0) | Size::Percent(0)) {
                 let message = format!("{} on {} has no size", volume.name, volume.holder);
                 let place = site.of_node(node, &volume.path(&["size"]));

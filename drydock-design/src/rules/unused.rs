@@ -21,6 +21,8 @@ pub(super) static UNUSED: Rule = Rule {
     run: unused,
 };
 
+const ADVICE: &str = "remove it, or name it where it belongs";
+
 fn unused(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     let design = &site.compiled.design;
     for document in site.index.of(Kind::Region) {
@@ -37,26 +39,7 @@ fn unused(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     if design.nodes.is_empty() {
         return;
     }
-    let mut left = Left::new(site);
-    for node in &design.nodes {
-        if left.is_empty() {
-            break;
-        }
-        left.strike(node);
-    }
-    let advice = "remove it, or name it where it belongs";
-    for (kind, left) in [
-        (Kind::HostProfile, &left.profiles),
-        (Kind::HardwareProfile, &left.hardware),
-        (Kind::Network, &left.networks),
-    ] {
-        for document in site.index.of(kind) {
-            if left.contains(document.name.as_str()) {
-                let message = format!("{kind} {} is used by no node", document.name);
-                report.add(rule, message, advice, site.of(kind, &document.name, &[]));
-            }
-        }
-    }
+    without_use(rule, site, report);
     for action in design
         .boot_actions
         .iter()
@@ -67,7 +50,34 @@ fn unused(rule: &Rule, site: &Site<'_>, report: &mut Report) {
             action.name
         );
         let place = site.of(Kind::BootAction, &action.name, &[]);
-        report.add(rule, message, advice, place);
+        report.add(rule, message, ADVICE, place);
+    }
+}
+
+/// Profiles and networks. Where a document that may use them is not there, nobody knows.
+fn without_use(rule: &Rule, site: &Site<'_>, report: &mut Report) {
+    let users = [Kind::BaremetalNode, Kind::HostProfile, Kind::Network];
+    if site.lacks(&users) || !site.compiled.gaps.heirs.is_empty() {
+        return;
+    }
+    let mut left = Left::new(site);
+    for node in site.nodes() {
+        if left.is_empty() {
+            break;
+        }
+        left.strike(node);
+    }
+    for (kind, left) in [
+        (Kind::HostProfile, &left.profiles),
+        (Kind::HardwareProfile, &left.hardware),
+        (Kind::Network, &left.networks),
+    ] {
+        for document in site.index.of(kind) {
+            if left.contains(document.name.as_str()) {
+                let message = format!("{kind} {} is used by no node", document.name);
+                report.add(rule, message, ADVICE, site.of(kind, &document.name, &[]));
+            }
+        }
     }
 }
 

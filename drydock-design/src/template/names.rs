@@ -5,7 +5,12 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use minijinja::machinery::Span;
-use minijinja::machinery::ast::{Call, CallArg, Expr, IfCond, Macro, Stmt};
+use minijinja::machinery::ast::{
+    BinOpKind, Call, CallArg, CompareOpKind, Expr, IfCond, Macro, Stmt,
+};
+
+use super::endless::Around;
+use super::paths::{self, Path, Paths, STRICT_FILTERS};
 
 /// What is looked up when it is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +35,10 @@ pub(super) struct Names<'a> {
     pub variables: BTreeSet<&'a str>,
     /// Filters and tests, each with its first use.
     pub applied: HashMap<(Applied, &'a str), Place>,
+    /// Paths that begin with such a variable.
+    pub paths: Paths,
+    /// What never ends.
+    pub endless: Vec<String>,
 }
 
 /// Collects them. The tree must not be deep: this goes down it by calling itself.
@@ -37,6 +46,7 @@ pub(super) fn of<'a>(tree: &Stmt<'a>) -> Names<'a> {
     let mut walk = Walk::default();
     walk.frames.push(HashSet::new());
     walk.statement(tree);
+    walk.names.endless = walk.around.faults;
     walk.names
 }
 
@@ -47,6 +57,11 @@ struct Walk<'a> {
     frames: Vec<HashSet<&'a str>>,
     /// How many of them define a name.
     defined: HashMap<&'a str, usize>,
+    /// How many conditions, loops and macros there are around this place, any of which may not run it.
+    conditions: usize,
+    /// How many questions this place is part of, whether a value is there.
+    guards: usize,
+    around: Around<'a>,
 }
 
 impl<'a> Walk<'a> {
@@ -72,6 +87,14 @@ impl<'a> Walk<'a> {
         frame
     }
 
+    /// What may not be run on each node.
+    fn perhaps<T>(&mut self, inside: impl FnOnce(&mut Self) -> T) -> T {
+        self.conditions += 1;
+        let result = inside(self);
+        self.conditions -= 1;
+        result
+    }
+
     fn statements(&mut self, statements: &[Stmt<'a>]) {
         for statement in statements {
             self.statement(statement);
@@ -84,17 +107,21 @@ impl<'a> Walk<'a> {
                 self.define("self");
                 self.statements(&template.children);
             }
-            Stmt::EmitExpr(emit) => self.expression(&emit.expr),
+            Stmt::EmitExpr(emit) => self.value(&emit.expr, true),
             Stmt::EmitRaw(_) => {}
             Stmt::ForLoop(each) => {
-                self.expression(&each.iter);
-                self.within(|walk| {
-                    walk.target(&each.target);
-                    walk.maybe(each.filter_expr.as_ref());
-                    walk.define("loop");
-                    walk.statements(&each.body);
+                self.value(&each.iter, true);
+                self.around.enter_loop(&each.iter, each.span().start_line);
+                self.perhaps(|walk| {
+                    walk.within(|walk| {
+                        walk.target(&each.target);
+                        walk.maybe(each.filter_expr.as_ref());
+                        walk.define("loop");
+                        walk.statements(&each.body);
+                    })
                 });
-                self.within(|walk| walk.statements(&each.else_body));
+                self.around.leave_loop();
+                self.perhaps(|walk| walk.within(|walk| walk.statements(&each.else_body)));
             }
             Stmt::IfCond(condition) => self.condition(condition),
             Stmt::WithBlock(with) => {
@@ -143,7 +170,10 @@ impl<'a> Walk<'a> {
             Stmt::Include(include) => self.expression(&include.name),
             Stmt::Macro(definition) => {
                 self.define(definition.name);
+                self.around
+                    .enter_macro(definition.name, self.conditions + 1);
                 self.definition(definition);
+                self.around.leave_macro();
             }
             Stmt::CallBlock(block) => {
                 self.call(&block.call);
@@ -155,24 +185,27 @@ impl<'a> Walk<'a> {
 
     /// What both branches define is defined from then on; what only one does may not be.
     fn condition(&mut self, condition: &IfCond<'a>) {
-        self.expression(&condition.expr);
-        let first = self.within(|walk| walk.statements(&condition.true_body));
-        let second = self.within(|walk| walk.statements(&condition.false_body));
+        self.value(&condition.expr, true);
+        let first = self.perhaps(|walk| walk.within(|walk| walk.statements(&condition.true_body)));
+        let second =
+            self.perhaps(|walk| walk.within(|walk| walk.statements(&condition.false_body)));
         for name in first.intersection(&second) {
             self.define(name);
         }
     }
 
     fn definition(&mut self, definition: &Macro<'a>) {
-        self.within(|walk| {
-            walk.define("caller");
-            for argument in &definition.args {
-                walk.target(argument);
-            }
-            for default in &definition.defaults {
-                walk.expression(default);
-            }
-            walk.statements(&definition.body);
+        self.perhaps(|walk| {
+            walk.within(|walk| {
+                walk.define("caller");
+                for argument in &definition.args {
+                    walk.target(argument);
+                }
+                for default in &definition.defaults {
+                    walk.expression(default);
+                }
+                walk.statements(&definition.body);
+            })
         });
     }
 
@@ -195,54 +228,86 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// A value that may be missing, though not what it is taken from.
     fn expression(&mut self, expression: &Expr<'a>) {
+        self.value(expression, false);
+    }
+
+    /// A value; `whole`: the template fails without it.
+    fn value(&mut self, expression: &Expr<'a>, whole: bool) {
         match expression {
             Expr::Var(variable) => {
-                if self
-                    .defined
-                    .get(variable.id)
-                    .is_none_or(|count| *count == 0)
-                {
+                if self.is_free(variable.id) {
                     self.names.variables.insert(variable.id);
                 }
             }
             Expr::Const(_) => {}
             Expr::Slice(slice) => {
-                self.expression(&slice.expr);
+                self.value(&slice.expr, true);
                 for bound in [&slice.start, &slice.stop, &slice.step] {
                     self.maybe(bound.as_ref());
                 }
             }
-            Expr::UnaryOp(one) => self.expression(&one.expr),
+            Expr::UnaryOp(one) => self.value(&one.expr, true),
+            Expr::BinOp(two) if matches!(two.op, BinOpKind::ScAnd | BinOpKind::ScOr) => {
+                self.value(&two.left, true);
+                self.perhaps(|walk| walk.value(&two.right, whole));
+            }
             Expr::BinOp(two) => {
+                if matches!(two.op, BinOpKind::In) {
+                    self.contained(&two.left, &two.right);
+                }
                 self.expression(&two.left);
                 self.expression(&two.right);
             }
             Expr::Compare(compare) => {
                 self.expression(&compare.expr);
                 for other in &compare.ops {
+                    if matches!(other.op, CompareOpKind::In | CompareOpKind::NotIn) {
+                        self.contained(&compare.expr, &other.expr);
+                    }
                     self.expression(&other.expr);
                 }
             }
             Expr::IfExpr(choice) => {
-                self.expression(&choice.test_expr);
-                self.expression(&choice.true_expr);
-                self.maybe(choice.false_expr.as_ref());
+                self.value(&choice.test_expr, true);
+                self.perhaps(|walk| {
+                    walk.value(&choice.true_expr, whole);
+                    if let Some(otherwise) = &choice.false_expr {
+                        walk.value(otherwise, whole);
+                    }
+                });
             }
             Expr::Filter(filter) => {
                 self.apply(Applied::Filter, filter.name, filter.span());
-                self.maybe(filter.expr.as_ref());
+                if let Some(filtered) = &filter.expr {
+                    if matches!(filter.name, "default" | "d") {
+                        self.guarded(filtered);
+                    } else {
+                        self.value(filtered, STRICT_FILTERS.contains(&filter.name));
+                    }
+                }
                 self.arguments(&filter.args);
             }
             Expr::Test(test) => {
                 self.apply(Applied::Test, test.name, test.span());
-                self.expression(&test.expr);
+                if matches!(test.name, "defined" | "undefined") {
+                    self.guarded(&test.expr);
+                } else {
+                    self.expression(&test.expr);
+                }
                 self.arguments(&test.args);
             }
-            Expr::GetAttr(attribute) => self.expression(&attribute.expr),
+            Expr::GetAttr(attribute) => {
+                if !self.path(expression, whole) {
+                    self.value(&attribute.expr, true);
+                }
+            }
             Expr::GetItem(item) => {
-                self.expression(&item.expr);
-                self.expression(&item.subscript_expr);
+                if !self.path(expression, whole) {
+                    self.value(&item.expr, true);
+                    self.expression(&item.subscript_expr);
+                }
             }
             Expr::Call(call) => self.call(call),
             Expr::List(list) => self.expressions(&list.items),
@@ -251,6 +316,47 @@ impl<'a> Walk<'a> {
                 self.expressions(&map.keys);
                 self.expressions(&map.values);
             }
+        }
+    }
+
+    /// Whether a name is none that the template defines.
+    fn is_free(&self, name: &str) -> bool {
+        self.defined.get(name).is_none_or(|count| *count == 0)
+    }
+
+    /// Takes an expression that is a constant path.
+    fn path(&mut self, expression: &Expr<'a>, whole: bool) -> bool {
+        let Some((root, names)) = paths::names(expression) else {
+            return false;
+        };
+        if !self.is_free(root) {
+            return true;
+        }
+        self.names.variables.insert(root);
+        if self.guards > 0 {
+            self.names.paths.ask(names);
+        } else {
+            self.names.paths.add(Path {
+                names,
+                line: expression.span().start_line,
+                whole,
+                conditional: self.conditions > 0,
+            });
+        }
+        true
+    }
+
+    fn guarded(&mut self, expression: &Expr<'a>) {
+        self.guards += 1;
+        self.expression(expression);
+        self.guards -= 1;
+    }
+
+    /// `'key' in map`, `map.get('key')`: the template asks whether it is there.
+    fn contained(&mut self, key: &Expr<'a>, map: &Expr<'a>) {
+        if let (Some(key), Some((_, mut names))) = (paths::text(key), paths::names(map)) {
+            names.push(key);
+            self.names.paths.ask(names);
         }
     }
 
@@ -269,7 +375,19 @@ impl<'a> Walk<'a> {
     }
 
     fn call(&mut self, call: &Call<'a>) {
-        self.expression(&call.expr);
+        match &call.expr {
+            Expr::GetAttr(method) => {
+                if let ("get", Some(CallArg::Pos(key))) = (method.name, call.args.first()) {
+                    self.contained(key, &method.expr);
+                }
+                self.value(&method.expr, true);
+            }
+            called => {
+                let line = called.span().start_line;
+                self.around.call(call, self.conditions, line);
+                self.expression(called);
+            }
+        }
         self.arguments(&call.args);
     }
 

@@ -180,6 +180,27 @@ pub const CASES: &[Case] = &[
         "100%",
     ),
     error(
+        "storage/sizing",
+        &[("size: 20g", "size: '>20g'"), ("size: 1g", "size: '>1g'")],
+        "size: '>1g'",
+        "root and boot would both take the rest of disk1",
+    ),
+    error(
+        "storage/sizing",
+        &[(
+            "          - name: log\n",
+            "          - {name: srv, size: '>5%'}\n          - name: log\n",
+        )],
+        "size: '>10g'",
+        "srv and log would both take the rest of vg0",
+    ),
+    warning(
+        "storage/partitioning",
+        &[("volume_group: vg0\n", "volume_group: vg1\n")],
+        "volume_group: vg1",
+        "volume group vg1 has disks, but is not defined",
+    ),
+    error(
         "storage/mountpoint",
         &[("mountpoint: /var/log", "mountpoint: /var")],
         "mountpoint: /var}",
@@ -266,7 +287,7 @@ pub const CASES: &[Case] = &[
     error(
         "boot/filter",
         &[("node_names: [n2]", "node_names: []")],
-        "@filter_set:",
+        "@node_names: []",
         "no criterion",
     ),
     warning(
@@ -286,6 +307,12 @@ pub const CASES: &[Case] = &[
         &[("node.hostname | upper", "nod.hostname")],
         "data: '{{",
         "unknown variable nod",
+    ),
+    error(
+        "boot/template",
+        &[("node.hostname | upper", "node.network.calico.ip")],
+        "data: '{{",
+        "calico is not there on n2",
     ),
     error(
         "boot/template",

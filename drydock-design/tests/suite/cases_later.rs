@@ -174,6 +174,12 @@ pub const CASES: &[Case] = &[
     ),
     error(
         "boot/packages",
+        &[("{chrony: 4.2-2ubuntu2", "{Chrony Daemon: 4.2-2ubuntu2")],
+        "Chrony Daemon: 4.2",
+        "\"Chrony Daemon\" is not the name of a package",
+    ),
+    error(
+        "boot/packages",
         &[("      data: {chrony: 4.2-2ubuntu2, jq: }\n", "")],
         "@type: pkg_list",
         "lists no package",

@@ -62,6 +62,15 @@ pub const CASES: &[Case] = &[
     ),
     error(
         "network/locality",
+        &[(
+            "subnet: 0.0.0.0/0, gateway: 10.0.1.1,",
+            "subnet: '::/0', gateway: 10.0.1.1,",
+        )],
+        "gateway: 10.0.1.1,",
+        "of another family than ::/0",
+    ),
+    error(
+        "network/locality",
         &[("gateway: 10.0.1.1, ", "")],
         "@{subnet: 0.0.0.0/0, metric: 10}",
         "no gateway",
@@ -141,13 +150,13 @@ pub const CASES: &[Case] = &[
     error(
         "range/shape",
         &[("end: 10.0.0.200", "end: 10.0.1.200")],
-        "@- {type: reserved",
+        "end: 10.0.1.200",
         "not in 10.0.0.0/24",
     ),
     error(
         "range/shape",
         &[("end: 10.0.0.50", "end: 10.0.0.150")],
-        "@- {type: reserved",
+        "start: 10.0.0.100",
         "overlaps",
     ),
     error(
@@ -165,7 +174,7 @@ pub const CASES: &[Case] = &[
     error(
         "range/use",
         &[("gateway: 10.0.0.1,", "gateway: 10.0.0.101,")],
-        "@- {type: reserved",
+        "start: 10.0.0.100",
         "gateway 10.0.0.101",
     ),
     warning(

@@ -69,6 +69,12 @@ pub const CASES: &[Case] = &[
         "@'0000:00:03.0', bus_type: pci}\n    disk1",
         "the aliases nic1 and nic2 are one device",
     ),
+    error(
+        "hardware/alias",
+        &[("'regexp:^2:'", "'regexp:^(2:'")],
+        "@'regexp:^(2:'",
+        "alias disk1: the regular expression cannot be read",
+    ),
     warning(
         "storage/filesystem",
         &[(

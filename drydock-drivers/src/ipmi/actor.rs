@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use drydock_ipmi::{
-    BootDevice, BootMode, BootOptions, CipherSuite, Client, Control, DeviceId, Error, Persistence,
-    Session, Target,
+    BootDevice, BootMode, BootOptions, CipherSuite, Client, Control, DeviceId, Error, FruInventory,
+    LanConfiguration, Persistence, SdrBody, SdrRecord, SelEntry, Sensor, Session, Target,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
 use super::IpmiSettings;
+use super::inventory::EVENTS;
 use super::pace::{Breaker, Limits, Pace};
 
 /// Refused credentials are not tried again for this long, unless they change.
@@ -26,6 +27,14 @@ pub(super) enum Command {
     SetPxe(BootMode),
     On,
     Off,
+    /// The inventory of the machine itself.
+    Inventory,
+    /// All sensors.
+    Sensors,
+    /// The end of the event log.
+    Events,
+    /// The BMC's own network settings.
+    Lan,
 }
 
 impl Command {
@@ -38,6 +47,10 @@ impl Command {
             Command::SetPxe(_) => "set network boot",
             Command::On => "power on",
             Command::Off => "power off",
+            Command::Inventory => "read the inventory",
+            Command::Sensors => "read the sensors",
+            Command::Events => "read the event log",
+            Command::Lan => "read the network settings",
         }
     }
 }
@@ -49,6 +62,12 @@ pub(super) enum Answer {
     Power(bool),
     Boot(BootOptions),
     Done,
+    Inventory(Box<FruInventory>),
+    Sensors(Vec<Sensor>),
+    Events(Vec<SelEntry>),
+    Lan(LanConfiguration),
+    /// The BMC is well, but does not have it or refuses it: why.
+    Unread(String),
 }
 
 /// Who asks.
@@ -94,6 +113,9 @@ struct State {
     breaker: Breaker,
     /// The suite that worked last.
     suite: Option<CipherSuite>,
+    /// What it last said that it is, and the records of its own sensors, once read: they change with hardware and firmware only.
+    device: Option<DeviceId>,
+    records: Option<Vec<SdrRecord>>,
 }
 
 impl Bmc {
@@ -241,6 +263,20 @@ impl State {
         suites
     }
 
+    /// The readings of all sensors. Their records, hundreds of requests, are read once and kept.
+    async fn sensors(&mut self, session: &mut Session) -> Result<Answer, Error> {
+        let records = match self.records.take() {
+            Some(records) => records,
+            None => match session.sdr_records().await {
+                Ok(all) => all.into_iter().filter(is_own_sensor).collect(),
+                Err(error) => return or_unread(Err(error)),
+            },
+        };
+        let outcome = session.sensors(&records).await.map(Answer::Sensors);
+        self.records = Some(records);
+        or_unread(outcome)
+    }
+
     /// Keeps the session when the command went through it. A session whose command failed is not used again: a late
     /// answer or a forgetful BMC would only confuse the next command.
     async fn attempt(
@@ -249,13 +285,30 @@ impl State {
         account: &Account,
         command: Command,
     ) -> Result<Answer, Error> {
-        let outcome = execute(&mut session, command).await;
+        let outcome = match command {
+            Command::Sensors => self.sensors(&mut session).await,
+            _ => execute(&mut session, command).await,
+        };
+        if let Ok(Answer::Device(device)) = &outcome
+            && self.device.as_ref() != Some(device)
+        {
+            self.device = Some(device.clone());
+            self.records = None;
+        }
         if outcome.is_ok() {
             self.session = Some((session, account.clone()));
         } else {
             let _ = session.close().await;
         }
         outcome
+    }
+}
+
+/// A BMC that answers but does not have it: that is an answer, too. Whatever else went wrong did.
+fn or_unread(outcome: Result<Answer, Error>) -> Result<Answer, Error> {
+    match outcome {
+        Err(error) if !error.is_transient() => Ok(Answer::Unread(error.to_string())),
+        other => other,
     }
 }
 
@@ -278,7 +331,19 @@ async fn execute(session: &mut Session, command: Command) -> Result<Answer, Erro
             session.chassis_control(Control::Off).await?;
             Answer::Done
         }
+        Command::Inventory => {
+            let fru = session.fru(0).await;
+            or_unread(fru.map(|fru| Answer::Inventory(Box::new(fru))))?
+        }
+        Command::Events => or_unread(session.sel_tail(EVENTS).await.map(Answer::Events))?,
+        Command::Lan => or_unread(session.lan_configuration().await.map(Answer::Lan))?,
+        // Not without the records that are kept of this BMC.
+        Command::Sensors => Answer::Unread("the records of the sensors are not known".into()),
     })
+}
+
+fn is_own_sensor(record: &SdrRecord) -> bool {
+    matches!(&record.body, SdrBody::Sensor(sensor) if sensor.is_of_bmc())
 }
 
 impl From<&IpmiSettings> for Limits {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use drydock_ipmi::{BootDevice, BootMode, BootOptions, Persistence};
+use drydock_model::build_data::{Collected, Element};
 use drydock_model::change::{Change, ChangeOutcome, JournalEntry, Remembered, Risk, remembered};
 use drydock_model::driver::{DriverError, Report, StepContext, StepPlan, Then};
 use drydock_model::effective::Node;
@@ -11,6 +12,7 @@ use drydock_model::step::StepAction;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::inventory::GENERATOR;
 use super::{IpmiSettings, foreign};
 
 pub(super) const POWER_OFF: &str = "power_off";
@@ -30,6 +32,8 @@ pub(super) struct Seen {
     pub(super) boot: Option<Boot>,
     /// What it says it is.
     pub(super) device: Option<String>,
+    /// What else it tells of the machine.
+    pub(super) inventory: Option<serde_json::Value>,
 }
 
 /// The boot override of a BMC.
@@ -164,11 +168,17 @@ impl Step<'_> {
     fn interrogate(&self) -> StepPlan {
         let power = word(self.on());
         let device = self.seen.device.as_deref().unwrap_or("unknown device");
-        let report = Report::new(format!(
+        let mut report = Report::new(format!(
             "BMC {} of {} takes the credentials: {device}; power is {power}",
             self.seen.bmc, self.node.name
         ))
         .fact("power", power);
+        if let Some(inventory) = &self.seen.inventory {
+            report.build_data.push(Collected {
+                generator: GENERATOR.to_owned(),
+                element: Element::Json(inventory.clone()),
+            });
+        }
         StepPlan {
             changes: Vec::new(),
             then: Then::Done(report),

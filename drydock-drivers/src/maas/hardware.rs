@@ -3,30 +3,54 @@
 use std::collections::BTreeMap;
 
 use drydock_model::driver::DriverError;
-use drydock_model::effective::{Device, Node};
+use drydock_model::effective::{Device, DeviceAlias, Node};
+use serde::{Deserialize, Serialize};
 
 use super::region::Region;
 
-/// Device as the design names it, to its kernel name.
-pub(crate) type Names = BTreeMap<String, String>;
+/// Candidates that a fault names.
+const MOST_NAMED: usize = 10;
 
-/// Kernel names of these devices. One that could not be found is absent.
+/// Devices as the design names them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Names {
+    /// Kernel name of each that was found.
+    kernel: BTreeMap<String, String>,
+    /// Why the others were not.
+    missing: BTreeMap<String, String>,
+}
+
+#[cfg(test)]
+impl Names {
+    /// Devices that the design names by their kernel names.
+    pub(crate) fn of(devices: &[&str]) -> Self {
+        let kernel = devices
+            .iter()
+            .map(|name| ((*name).to_owned(), (*name).to_owned()))
+            .collect();
+        Names {
+            kernel,
+            missing: BTreeMap::new(),
+        }
+    }
+}
+
+/// Kernel names of these devices, and why some have none.
 pub(crate) async fn names<'a>(
     region: &Region,
     system_id: &str,
     devices: impl Iterator<Item = &'a Device>,
 ) -> Result<Names, DriverError> {
-    let mut names = Names::new();
+    let mut names = Names::default();
     let mut aliases = Vec::new();
     for device in devices {
         match &device.alias {
             None => {
-                names.insert(device.name.clone(), device.name.clone());
+                names
+                    .kernel
+                    .insert(device.name.clone(), device.name.clone());
             }
-            Some(alias) => aliases.push((
-                &device.name,
-                format!("{}@{}", alias.bus_type, alias.address),
-            )),
+            Some(alias) => aliases.push((&device.name, alias)),
         }
     }
     if !aliases.is_empty() {
@@ -38,10 +62,11 @@ pub(crate) async fn names<'a>(
             .map(String::from_utf8_lossy)
             .unwrap_or_default();
         let found = by_bus_address(&lshw);
-        for (name, address) in aliases {
-            if let Some(kernel) = found.get(&address.to_ascii_lowercase()) {
-                names.insert(name.clone(), kernel.clone());
-            }
+        for (name, alias) in aliases {
+            match resolve(alias, &found) {
+                Ok(kernel) => names.kernel.insert(name.clone(), kernel.to_owned()),
+                Err(why) => names.missing.insert(name.clone(), why),
+            };
         }
     }
     Ok(names)
@@ -53,17 +78,78 @@ pub(crate) fn kernel_name<'a>(
     node: &Node,
     device: &Device,
 ) -> Result<&'a str, DriverError> {
-    names.get(&device.name).map(String::as_str).ok_or_else(|| {
-        let at = device.alias.as_ref().map_or_else(String::new, |alias| {
-            format!(" ({} {})", alias.bus_type, alias.address)
-        });
-        DriverError::permanent(
-            format!("finding device {}{at} of {}", device.name, node.name),
-            "the hardware that MaaS collected (lshw)",
-            "no device has this bus address (regexp: addresses are not understood yet)",
-            "correct the hardware profile's alias or commission the machine again",
-        )
-    })
+    names
+        .kernel
+        .get(&device.name)
+        .map(String::as_str)
+        .ok_or_else(|| {
+            let at = device.alias.as_ref().map_or_else(String::new, |alias| {
+                format!(" ({} {})", alias.bus_type, alias.address)
+            });
+            let why = names.missing.get(&device.name).map_or_else(
+                || "no device has this bus address".to_owned(),
+                String::clone,
+            );
+            DriverError::permanent(
+                format!("finding device {}{at} of {}", device.name, node.name),
+                "the hardware that MaaS collected (lshw)",
+                why,
+                "correct the hardware profile's alias or commission the machine again",
+            )
+        })
+}
+
+/// The one device on the alias's bus that its address means.
+///
+/// # Errors
+/// That there is none or more than one, with the devices that it could have been.
+fn resolve<'f>(
+    alias: &DeviceAlias,
+    found: &'f BTreeMap<String, String>,
+) -> Result<&'f str, String> {
+    let address = alias.bus_address()?;
+    let on_bus: Vec<(&str, &str)> = found
+        .iter()
+        .filter_map(|(place, kernel)| {
+            let (bus, address) = place.split_once('@')?;
+            bus.eq_ignore_ascii_case(&alias.bus_type)
+                .then_some((address, kernel.as_str()))
+        })
+        .collect();
+    let matching: Vec<(&str, &str)> = on_bus
+        .iter()
+        .copied()
+        .filter(|(place, _)| address.is(place))
+        .collect();
+    match matching.as_slice() {
+        [(_, kernel)] => Ok(kernel),
+        [] => Err(format!(
+            "no device has this bus address; those on {} are: {}",
+            alias.bus_type,
+            listed(&on_bus)
+        )),
+        several => Err(format!(
+            "{} devices have such a bus address, and an alias is one device: {}",
+            several.len(),
+            listed(several)
+        )),
+    }
+}
+
+/// The first few devices with their addresses, and how many more there are.
+fn listed(devices: &[(&str, &str)]) -> String {
+    if devices.is_empty() {
+        return "none".to_owned();
+    }
+    let mut shown: Vec<String> = devices
+        .iter()
+        .take(MOST_NAMED)
+        .map(|(address, kernel)| format!("{kernel} ({address})"))
+        .collect();
+    if devices.len() > MOST_NAMED {
+        shown.push(format!("{} more", devices.len() - MOST_NAMED));
+    }
+    shown.join(", ")
 }
 
 /// A binary member of a BSON document (bsonspec.org 1.1). MaaS sends no other kind of member here.
@@ -107,6 +193,8 @@ fn by_bus_address(lshw: &str) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]
@@ -122,6 +210,77 @@ mod tests {
         );
         assert_eq!(found.get("scsi@2:0.0.0").map(String::as_str), Some("sda"));
         assert_eq!(found.len(), 2);
+    }
+
+    fn alias(bus_type: &str, address: &str) -> DeviceAlias {
+        DeviceAlias {
+            bus_type: bus_type.into(),
+            address: address.into(),
+            dev_type: None,
+        }
+    }
+
+    #[test]
+    fn an_expression_finds_one_device_on_its_bus() {
+        let found: BTreeMap<String, String> = [
+            ("pci@0000:00:1a.0", "eno1"),
+            ("pci@0000:3b:00.0", "ens1f0"),
+            ("pci@0000:3b:00.1", "ens1f1"),
+            ("scsi@2:0.0.0", "sda"),
+            ("usb@0000:3b:00.0", "usb0"),
+        ]
+        .map(|(place, kernel)| (place.to_owned(), kernel.to_owned()))
+        .into();
+        for (bus, address, expected) in [
+            ("pci", "0000:00:1A.0", "eno1"),
+            ("pci", "regexp:0000:3B:.*\\.0", "ens1f0"),
+            ("pci", "regexp:^0000:3b:00.1$", "ens1f1"),
+            ("scsi", "regexp:2:", "sda"),
+            ("usb", "regexp:.*3b", "usb0"),
+        ] {
+            assert_eq!(resolve(&alias(bus, address), &found), Ok(expected));
+        }
+        for (address, says) in [
+            (
+                "regexp:0000:3b",
+                "2 devices have such a bus address, and an alias is one device: ens1f0 (0000:3b:00.0), ens1f1 (0000:3b:00.1)",
+            ),
+            (
+                "regexp:3b",
+                "those on pci are: eno1 (0000:00:1a.0), ens1f0 (0000:3b:00.0), ens1f1 (0000:3b:00.1)",
+            ),
+            ("regexp:(", "cannot be read"),
+        ] {
+            let why = resolve(&alias("pci", address), &found).unwrap_err();
+            assert!(why.contains(says), "{address}: {why}");
+        }
+        let why = resolve(&alias("virtio", "0"), &found).unwrap_err();
+        assert!(why.ends_with("those on virtio are: none"), "{why}");
+    }
+
+    #[test]
+    fn a_device_that_is_not_found_is_a_fault_of_its_own() {
+        let device = |name: &str, alias| Device {
+            name: name.to_owned(),
+            alias,
+        };
+        let names = Names {
+            kernel: [("sdb".to_owned(), "sdb".to_owned())].into(),
+            missing: [("nic1".to_owned(), "2 devices: a, b".to_owned())].into(),
+        };
+        let node = crate::maas::trial::node("n1");
+        assert_eq!(
+            kernel_name(&names, &node, &device("sdb", None)).unwrap(),
+            "sdb"
+        );
+        let lost = device("nic1", Some(alias("pci", "regexp:0000")));
+        let fault = kernel_name(&names, &node, &lost).unwrap_err();
+        assert!(!fault.is_transient());
+        let text = fault.to_string();
+        assert!(
+            text.contains("2 devices: a, b") && text.contains("(pci regexp:0000)"),
+            "{text}"
+        );
     }
 
     #[test]

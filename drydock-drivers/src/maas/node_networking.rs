@@ -106,7 +106,7 @@ pub(crate) async fn observe(region: &Region, cx: &StepContext) -> Result<Seen, D
         nics: Vec::new(),
         subnets: Vec::new(),
         vlans: Vec::new(),
-        names: Names::new(),
+        names: Names::default(),
         default_link: None,
     };
     if let Found::Machine { machine, .. } = &found

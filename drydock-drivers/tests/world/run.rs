@@ -11,6 +11,7 @@ use drydock_model::change::{ChangeOutcome, JournalEntry};
 use drydock_model::driver::{Driver, DriverError, Report, StepContext, Then};
 use drydock_model::effective::{EffectiveDesign, Node};
 use drydock_model::id::Epoch;
+use drydock_model::operator::{Operator, OperatorAnswer};
 use drydock_model::step::StepAction;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -43,6 +44,16 @@ impl BootKeys for Keys {
     }
 }
 
+/// No operator is asked here.
+struct Nobody;
+
+#[async_trait]
+impl Operator for Nobody {
+    async fn answer(&self) -> Result<Option<OperatorAnswer>, DriverError> {
+        Ok(None)
+    }
+}
+
 /// One step and its journal, which outlives any number of runs.
 pub struct Step {
     pub cx: StepContext,
@@ -65,6 +76,8 @@ impl Step {
             node,
             facts: Map::new(),
             boot_keys: Arc::clone(&keys) as Arc<dyn BootKeys>,
+            time_left: LIMIT,
+            operator: Arc::new(Nobody),
         };
         Step {
             cx,
@@ -151,6 +164,7 @@ impl Step {
             match plan.then {
                 Then::Observe => {}
                 Then::Wait { poll, .. } => tokio::time::sleep(poll).await,
+                Then::Ask { request } => panic!("nobody is here to {request}"),
                 Then::Done(report) => return Some(Ok(report)),
                 Then::Fail(error) => return Some(Err(error)),
             }

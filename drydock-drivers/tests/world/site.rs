@@ -454,7 +454,7 @@ fn node(block: u8, index: u8) -> Node {
                 "gp",
                 &[
                     ("nic1", Some("0000:00:02.0")),
-                    ("nic2", Some("0000:00:03.0")),
+                    ("nic2", Some("regexp:0000:00:03")),
                 ],
                 &["mgmt", "private"],
             ),

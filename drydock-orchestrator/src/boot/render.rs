@@ -4,10 +4,10 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use drydock_design::template::TemplateContext;
 use drydock_model::effective::{Asset, PipelineSegment};
 use drydock_model::reference::{ReferenceError, ReferenceFault, References};
 
-use super::context::TemplateContext;
 use super::templates::{TemplateError, Templates};
 
 /// Why an asset could not be made.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use drydock_design::template::TemplateContext;
 use drydock_model::boot::{BootContext, BootEntry, BootStatus};
 use drydock_model::effective::{AssetKind, BootAction};
 use drydock_model::id::BootActionId;
@@ -14,7 +15,6 @@ use drydock_model::task::Message;
 
 use super::archive::{Member, pack};
 use super::cache::{Archives, Wanted};
-use super::context::TemplateContext;
 use super::keys::opens;
 use super::render::{RenderError, render};
 use super::templates::Templates;

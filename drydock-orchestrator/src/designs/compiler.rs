@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use drydock_design::rules::Options;
-use drydock_design::{compile, digest, validate_with};
+use drydock_design::{digest, judge};
 use drydock_model::design::Document;
 use drydock_model::finding::Finding;
 use drydock_model::id::Digest;
@@ -58,7 +58,7 @@ impl Compiler {
     /// What these sources are, or what is known of the same content. The texts are compared, which takes a tenth of the time that their digest takes.
     ///
     /// # Errors
-    /// [`DesignError::Unreadable`] when a source is no design.
+    /// [`DesignError::Unreadable`] when a document cannot be taken: its findings, and those of the rules over the others.
     pub async fn compile(&self, sources: Vec<Source>) -> Result<Arc<CompiledSite>, DesignError> {
         if let Some(site) = self.same(&sources) {
             return Ok(site);
@@ -142,13 +142,16 @@ fn build(
     digest: Digest,
     sources: Vec<Source>,
 ) -> Result<CompiledSite, Vec<Finding>> {
-    let documents = ingester.ingest(&sources)?;
-    let compiled = compile(&documents, digest.clone());
-    let findings = validate_with(&documents, &compiled, rules);
+    let ingested = ingester.read(&sources);
+    let (compiled, findings) = judge(&ingested, digest.clone(), rules);
+    // Nothing may act on a part of a design, whatever the rules say to it.
+    if !ingested.findings.is_empty() {
+        return Err(findings);
+    }
     Ok(CompiledSite {
         digest,
         sources,
-        documents,
+        documents: ingested.documents,
         design: Arc::new(compiled.design),
         findings,
     })

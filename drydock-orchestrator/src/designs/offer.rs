@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use drydock_design::Compiled;
+use drydock_design::{Compiled, Gaps};
 use drydock_design::rules::{self, Offer, Options, Site};
 use drydock_model::clock::Clock;
 use drydock_model::driver::NodeProvisioner;
@@ -90,6 +90,7 @@ fn said_of(site: &CompiledSite, options: &Options, offer: &Offer) -> Vec<Finding
     let compiled = Compiled {
         design: (*site.design).clone(),
         findings: Vec::new(),
+        gaps: Gaps::default(),
     };
     let site = Site::with_options(&site.documents, &compiled, &options);
     rules::find(RULE).map_or_else(Vec::new, |rule| rule.run(&site))

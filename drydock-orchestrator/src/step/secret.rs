@@ -2,9 +2,8 @@
 //!
 //! Drivers look secrets up when they apply, so that a change holds none; this is the net beneath, for the driver that forgets.
 
+use drydock_model::build_data::redact;
 use drydock_model::change::Change;
-use drydock_model::tree::{REDACTED, is_secret_key};
-use serde_json::Value;
 
 /// The change as it may be written down.
 pub(super) fn without_secrets(change: &Change) -> Change {
@@ -14,25 +13,10 @@ pub(super) fn without_secrets(change: &Change) -> Change {
     written
 }
 
-fn redact(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            for (key, member) in members {
-                if is_secret_key(key) && !member.is_null() {
-                    *member = Value::from(REDACTED);
-                } else {
-                    redact(member);
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(redact),
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use drydock_model::change::Risk;
+    use drydock_model::tree::REDACTED;
     use serde_json::json;
 
     use super::*;

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use drydock_model::change::Change;
-use drydock_model::driver::{DriverError, DriverKind, Report, Then};
-use drydock_model::step::{Condition, FACT_KNOWN, FACT_PROTECTED};
+use drydock_model::driver::{DriverError, Report};
+use drydock_model::operator::WAITS_FOR;
 use drydock_model::store::StepEnd;
 use drydock_model::task::Message;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tracing::{debug, warn};
 
 use super::Run;
@@ -30,26 +29,6 @@ pub(crate) enum Verdict {
 }
 
 impl Run<'_> {
-    /// Why the step has nothing to do, if so.
-    pub(super) fn not_needed(&self) -> Option<String> {
-        let (step, facts) = (&self.claimed.step, &self.claimed.facts);
-        let node = step.node.as_deref().unwrap_or("the site");
-        let is = |fact: &str| facts.get(fact).and_then(Value::as_bool);
-        if is(FACT_PROTECTED) == Some(true) {
-            return Some(format!(
-                "{node} is one of the provisioner's own controllers and was left alone"
-            ));
-        }
-        match step.condition {
-            Condition::Always => None,
-            Condition::NodeUnknown if is(FACT_KNOWN) == Some(true) => Some(format!(
-                "{node} is known to the provisioner already, so {} was not needed",
-                step.action
-            )),
-            Condition::NodeUnknown => None,
-        }
-    }
-
     pub(super) fn done(&self, report: Report) -> Verdict {
         self.end(true, report.message, report.facts, report.messages)
     }
@@ -68,6 +47,36 @@ impl Run<'_> {
             reason,
             failures: 0,
             messages: Vec::new(),
+        }
+    }
+
+    /// The request is open; the first time it is also a message, for whoever reads the task.
+    pub(super) fn wait_for_operator(&self, request: &str) -> Verdict {
+        let step = &self.claimed.step;
+        let waited = self.wait(format!("{WAITS_FOR}{request}"), Duration::MAX);
+        let text = format!(
+            "an operator is asked: {request} (answer with drydock task confirm {} --node {})",
+            step.task,
+            step.node.as_deref().unwrap_or_default()
+        );
+        match waited {
+            Verdict::Wait {
+                delay,
+                reason,
+                failures,
+                ..
+            } if !step.messages.iter().any(|said| said.message == text) => Verdict::Wait {
+                delay,
+                reason,
+                failures,
+                messages: vec![Message::about(
+                    step.node.as_deref(),
+                    false,
+                    text,
+                    self.engine.clock.now(),
+                )],
+            },
+            waited => waited,
         }
     }
 
@@ -127,20 +136,6 @@ impl Run<'_> {
         }
     }
 
-    /// Why a dry run can say nothing more about the step, if so: what follows from a machine that nobody has seen yet.
-    pub(super) fn not_rehearsable(&self) -> Option<String> {
-        let (step, facts) = (&self.claimed.step, &self.claimed.facts);
-        let unknown = facts.get(FACT_KNOWN).and_then(Value::as_bool) == Some(false);
-        let of_provisioner = step.action.driver_kind() == Some(DriverKind::Node);
-        (self.claimed.task.dry_run && unknown && of_provisioner).then(|| {
-            let node = step.node.as_deref().unwrap_or("the site");
-            format!(
-                "would do {} once the provisioner has found {node}",
-                step.action
-            )
-        })
-    }
-
     /// Exponential with full jitter on the upper half.
     fn back_off(&self, failures: i32) -> Duration {
         let settings = &self.engine.settings;
@@ -150,47 +145,6 @@ impl Run<'_> {
             .saturating_mul(1 << exponent)
             .min(settings.retry_cap);
         ceiling.mul_f64(0.5 + 0.5 * rand::random::<f64>())
-    }
-
-    /// What a dry run has to say of a step: the changes it would make.
-    pub(super) fn rehearsed(&self, changes: &[Change], then: Then) -> Verdict {
-        let step = &self.claimed.step;
-        let now = self.engine.clock.now();
-        let mut messages: Vec<Message> = changes
-            .iter()
-            .map(|change| {
-                let text = format!(
-                    "would {} {} ({}): {}",
-                    change.verb, change.target, change.risk, change.why
-                );
-                let mut message = Message::about(step.node.as_deref(), false, text, now);
-                message.extra.insert("change".into(), json!(change));
-                message
-            })
-            .collect();
-        match then {
-            Then::Fail(error) => self.end(false, error.to_string(), Map::new(), messages),
-            Then::Done(report) => {
-                messages.extend(report.messages);
-                self.end(true, report.message, report.facts, messages)
-            }
-            Then::Wait { reason, .. } => self.end(
-                true,
-                format!("would wait for: {reason}"),
-                Map::new(),
-                messages,
-            ),
-            Then::Observe => self.end(
-                true,
-                format!(
-                    "{}: {} change(s) planned, none made",
-                    step.action,
-                    changes.len()
-                ),
-                Map::new(),
-                messages,
-            ),
-        }
     }
 
     pub(super) fn end(

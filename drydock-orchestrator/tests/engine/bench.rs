@@ -409,6 +409,7 @@ impl Bench {
             priority: 0,
             dry_run: false,
             strategy: None,
+            plan: None,
             retry: 0,
             created_by: "test".into(),
             context_marker: None,

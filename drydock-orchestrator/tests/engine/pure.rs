@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
+use drydock_model::driver::DriverKind;
+use drydock_model::effective::Node;
 use drydock_model::id::{IdSource, TaskId};
 use drydock_model::step::{Condition, Step, StepAction, StepStatus};
 use drydock_model::store::TaskTree;
@@ -81,6 +83,29 @@ fn the_deadlines_are_those_that_operators_know() {
     );
 }
 
+/// A controller is given minutes, an operator's hands a day; what the provisioner does to the same node is as quick as ever.
+#[tokio::test]
+async fn hands_are_given_more_time_than_controllers() {
+    let bench = Bench::new(1).await;
+    let mut node = Node::clone(&bench.nodes().await[0]);
+    let timeouts = Timeouts::default();
+    for (kind, oob) in [
+        ("ipmi", timeouts.drydock),
+        ("manual", Duration::from_secs(24 * 3600)),
+    ] {
+        node.oob.kind = kind.to_owned();
+        let nodes = [Arc::new(node.clone())];
+        let plan = plan(TaskAction::PrepareNodes, &nodes, &timeouts, &RandomIds).unwrap();
+        for step in &plan.stages[0][0].steps {
+            let by_driver = match step.action.driver_kind() {
+                Some(DriverKind::Oob) => oob,
+                _ => timeouts.of(step.action),
+            };
+            assert_eq!(step.timeout, by_driver, "{kind}: {}", step.action);
+        }
+    }
+}
+
 #[test]
 fn a_dead_leader_is_missed_after_seconds() {
     let settings = EngineSettings::default();
@@ -135,6 +160,7 @@ fn tree(status: TaskStatus, pipelines: &[(&str, &[StepStatus])]) -> TaskTree {
         priority: 0,
         dry_run: false,
         strategy: None,
+        plan: None,
         created_by: "test".into(),
         context_marker: None,
         created: now,

@@ -3,5 +3,8 @@
 pub mod clock;
 mod hour;
 mod law;
+mod matrix;
+mod scripted;
+mod seams;
 pub mod site;
 pub mod watched;

@@ -117,7 +117,7 @@ async fn open(
 }
 
 /// Nobody takes the step over before the transaction ends. It comes last because steps are locked last.
-async fn fence(conn: &mut Conn, step: TaskId, token: ClaimToken) -> Result<(), Fault> {
+pub(super) async fn fence(conn: &mut Conn, step: TaskId, token: ClaimToken) -> Result<(), Fault> {
     let held: Option<Uuid> = sqlx::query_scalar(concat!(
         "SELECT id FROM steps WHERE id = $1 AND token = $2",
         for_share!()

@@ -213,33 +213,39 @@ async fn ready_next(
     ended: &[Ended<'_>],
     now: DateTime<Utc>,
 ) -> Result<HashSet<Uuid>, Fault> {
-    let list: Vec<_> = ended
+    let next: HashMap<Uuid, i32> = ended
         .iter()
         .filter(|one| one.end.success)
-        .map(|Ended { step, .. }| {
-            json!({
-                "pipeline": step.pipeline.0.simple().to_string(),
-                "ordinal": step.ordinal,
-            })
-        })
+        .map(|Ended { step, .. }| (step.pipeline.0, step.ordinal + 1))
         .collect();
-    if list.is_empty() {
+    if next.is_empty() {
         return Ok(HashSet::new());
     }
-    let moved = sqlx::query(concat!(
-        "UPDATE steps SET status = 'ready', updated = $2
-         WHERE status = 'pending' AND id IN (
-             SELECT n.id FROM ",
-        ended_places!("$1"),
-        " JOIN steps n ON n.pipeline = e.pipeline AND n.ordinal = e.ordinal + 1)
-         RETURNING pipeline"
+    // Two simple statements: PostgreSQL knows nothing of how long a list is, and joins one with all that is pending.
+    let pending = sqlx::query(concat!(
+        "SELECT id, pipeline, ordinal FROM steps WHERE status = 'pending' AND pipeline",
+        in_ids!("$1")
     ))
-    .bind(to_json(&list)?)
-    .bind(stamp(now))
-    .fetch_all(conn)
+    .bind(id_list(next.keys().copied()))
+    .fetch_all(&mut *conn)
     .await?;
-    let pipelines = moved.iter().map(|row| row.try_get("pipeline"));
-    Ok(pipelines.collect::<Result<_, _>>()?)
+    let (mut going_on, mut ready) = (HashSet::new(), Vec::new());
+    for row in &pending {
+        let pipeline: Uuid = row.try_get("pipeline")?;
+        if next.get(&pipeline) == Some(&row.try_get("ordinal")?) {
+            going_on.insert(pipeline);
+            ready.push(row.try_get("id")?);
+        }
+    }
+    sqlx::query(concat!(
+        "UPDATE steps SET status = 'ready', updated = $2 WHERE id",
+        in_ids!("$1")
+    ))
+    .bind(id_list(ready))
+    .bind(stamp(now))
+    .execute(conn)
+    .await?;
+    Ok(going_on)
 }
 
 /// Where a pipeline is over, the strategy of its task lets another begin, unless there were too many failures. All failures count before anything

@@ -21,13 +21,15 @@ const PROMPT: Duration = Duration::from_secs(3);
 #[async_trait]
 impl LeaderStore for Backend {
     async fn heartbeat(&self, instance: InstanceId) -> StoreResult<()> {
-        promptly("writing the heartbeat", async {
+        let written = promptly("writing the heartbeat", async {
             let mut tx = self.write_pulse().await?;
             let now = self.now(&mut tx).await?;
             beat(&mut tx, instance, now).await?;
             Ok(tx.commit().await?)
         })
-        .await
+        .await;
+        self.vitals.note(&written);
+        written
     }
 
     async fn farewell(&self, instance: InstanceId) -> StoreResult<()> {

@@ -37,6 +37,8 @@ async fn batch(backend: &Backend, limit: DateTime<Utc>) -> Result<u64, Fault> {
     let mut tx = backend.write().await?;
     let old: Vec<Uuid> = sqlx::query_scalar(
         "SELECT id FROM tasks WHERE status IN ('complete', 'terminated') AND updated < $1
+             AND NOT EXISTS (SELECT 1 FROM tasks a WHERE a.plan = tasks.id
+                 AND a.status NOT IN ('complete', 'terminated'))
          ORDER BY updated LIMIT $2",
     )
     .bind(stamp(limit))

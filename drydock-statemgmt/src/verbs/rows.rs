@@ -28,6 +28,7 @@ pub(super) fn task(row: &Row) -> Result<Task, Fault> {
         strategy: strategy
             .map(|text| from_json("tasks.strategy", &text))
             .transpose()?,
+        plan: row.try_get::<Option<Uuid>, _>("plan")?.map(TaskId),
         created_by: row.try_get("created_by")?,
         context_marker: row.try_get("context_marker")?,
         created: row.try_get("created")?,

@@ -43,6 +43,10 @@ impl TaskStore for Backend {
         during("reading a task", tree(self, id)).await
     }
 
+    async fn steps_about(&self, task: TaskId, node: Option<&str>) -> StoreResult<Vec<Step>> {
+        during("reading steps of a task", about(self, task, node)).await
+    }
+
     async fn node_tree(&self, node: &str) -> StoreResult<TaskTree> {
         during("reading a node's newest task", newest_of(self, node)).await
     }
@@ -103,8 +107,8 @@ async fn create(backend: &Backend, task: &NewTask) -> Result<Task, Fault> {
     let now = backend.now(&mut tx).await?;
     let inserted = sqlx::query(
         "INSERT INTO tasks (id, action, design_ref, node_filter, priority, dry_run, created_by,
-             context_marker, idempotency_key, created, updated, status, retry, strategy)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 'queued', $11, $12)
+             context_marker, idempotency_key, created, updated, status, retry, strategy, plan)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 'queued', $11, $12, $13)
          ON CONFLICT (idempotency_key) DO NOTHING",
     )
     .bind(task.id.0)
@@ -119,6 +123,7 @@ async fn create(backend: &Backend, task: &NewTask) -> Result<Task, Fault> {
     .bind(stamp(now))
     .bind(task.retry)
     .bind(task.strategy.as_ref().map(to_json).transpose()?)
+    .bind(task.plan.map(|plan| plan.0))
     .execute(&mut *tx)
     .await;
     let inserted = duplicate(inserted, || format!("there is a task {} already", task.id))?;
@@ -170,6 +175,31 @@ async fn tree(backend: &Backend, id: TaskId) -> Result<TaskTree, Fault> {
         .collect::<Result<_, _>>()?;
     tx.commit().await?;
     Ok(TaskTree { task, steps })
+}
+
+async fn about(backend: &Backend, task: TaskId, node: Option<&str>) -> Result<Vec<Step>, Fault> {
+    let rows = match node {
+        Some(node) => {
+            sqlx::query(
+                "SELECT * FROM steps WHERE node = $2 AND task = $1
+                 ORDER BY stage, pipeline_ordinal, ordinal",
+            )
+            .bind(task.0)
+            .bind(node)
+            .fetch_all(&backend.readers)
+            .await?
+        }
+        None => {
+            sqlx::query(
+                "SELECT * FROM steps WHERE task = $1 AND node IS NULL
+                 ORDER BY stage, pipeline_ordinal, ordinal",
+            )
+            .bind(task.0)
+            .fetch_all(&backend.readers)
+            .await?
+        }
+    };
+    rows.iter().map(rows::step).collect()
 }
 
 async fn newest_of(backend: &Backend, node: &str) -> Result<TaskTree, Fault> {

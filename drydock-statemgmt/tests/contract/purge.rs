@@ -8,10 +8,12 @@ use drydock_model::store::StoreError;
 
 use crate::boot::{context, open};
 use crate::claims::intent;
-use crate::place::{Place, claim_one, digest, done, lead, new_task, nodes, plan, planned};
+use crate::place::{
+    Place, claim_one, digest, done, lead, new_task, nodes, pipeline, plan, planned,
+};
 
 /// Everything written so far is so many days older.
-async fn age(place: &Place, days: u64) {
+pub async fn age(place: &Place, days: u64) {
     if place.file.is_some() {
         place.pass(Duration::from_secs(days * 24 * 60 * 60)).await;
         return;
@@ -83,4 +85,30 @@ pub async fn what_has_not_ended_stays(place: Place) {
     assert_eq!(store.tree(running).await.unwrap().steps.len(), 1);
     store.tree(queued).await.unwrap();
     assert_eq!(store.pinned(&digest()).await.unwrap(), sources());
+}
+
+pub async fn a_plan_stays_while_it_is_carried_out(place: Place) {
+    let store = place.open().await;
+    let leader = lead(&store).await;
+    let dry_run = planned(&store, leader, &plan([nodes(&["a", "b"])])).await;
+    store.terminate_task(dry_run, "tester").await.unwrap();
+    let mut wanted = new_task(0);
+    wanted.plan = Some(dry_run);
+    let task = store.create_task(&wanted).await.unwrap();
+    assert_eq!(task.plan, Some(dry_run));
+    age(&place, 1000).await;
+    assert_eq!(store.purge_tasks(1).await, Ok(0));
+    let about_a = store.steps_about(dry_run, Some("a")).await.unwrap();
+    assert_eq!(about_a.len(), 1);
+    assert_eq!(about_a[0].node.as_deref(), Some("a"));
+    assert_eq!(store.steps_about(dry_run, None).await, Ok(vec![]));
+    assert_eq!(store.steps_about(task.id, Some("a")).await, Ok(vec![]));
+    let site = planned(&store, leader, &plan([vec![pipeline(None, 2)]])).await;
+    assert_eq!(store.steps_about(site, None).await.unwrap().len(), 2);
+    assert_eq!(store.steps_about(site, Some("a")).await, Ok(vec![]));
+
+    store.terminate_task(task.id, "tester").await.unwrap();
+    assert_eq!(store.purge_tasks(1).await, Ok(1));
+    assert_eq!(store.tree(dry_run).await, Err(StoreError::NotFound));
+    assert_eq!(store.tree(task.id).await.unwrap().task.plan, Some(dry_run));
 }

@@ -12,7 +12,9 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::boot::{context, open};
+use crate::build_data::collected;
 use crate::claims::intent;
+use crate::operator::answer;
 use crate::place::{
     HandClock, Place, claim_one, digest, done, instance, lead, message, new_task, nodes,
     on_postgres, on_sqlite, pipeline, plan, planned,
@@ -90,6 +92,7 @@ pub async fn fill(store: &Arc<dyn Store>) {
     odd.context_marker = Some(Uuid::nil());
     odd.idempotency_key = Some("once\u{1F4A5}".to_owned());
     odd.design_ref = "x".repeat(5_000);
+    odd.plan = Some(task);
     store.create_task(&odd).await.unwrap();
     for _ in 0..2 {
         let claim = claim_one(store).await;
@@ -102,12 +105,26 @@ pub async fn fill(store: &Arc<dyn Store>) {
             .unwrap();
         let node = claim.step.node.clone().unwrap();
         open(store, &claim, &context(&node, task)).await.unwrap();
+        let data = [collected(&claim, "lshw", "it is \u{0} odd")];
+        store
+            .record_build_data(claim.step.id, claim.token, &data)
+            .await
+            .unwrap();
         store
             .finish_step(claim.step.id, claim.token, &done())
             .await
             .unwrap();
     }
     let waits = claim_one(store).await;
+    let (step, token) = (waits.step.id, waits.token);
+    store
+        .ask_operator(step, token, "press \u{0}")
+        .await
+        .unwrap();
+    store
+        .answer_operator(step, &answer(false, "\u{0} no"))
+        .await
+        .unwrap();
     let said = [message("\u{0} said \n")];
     store
         .wait_step(waits.step.id, waits.token, LIMIT, "the \u{0} end", 3, &said)
@@ -132,6 +149,10 @@ async fn seen(store: &Arc<dyn Store>) -> (Vec<TaskTree>, Vec<String>) {
         texts.extend(journal.iter().map(|entry| format!("{entry:?}")));
         let events = store.task_events(tree.task.id, 0, 1000).await.unwrap();
         texts.extend(events.iter().map(|event| format!("{event:?}")));
+        let asked = store.operator_requests(tree.task.id).await.unwrap();
+        texts.extend(asked.iter().map(|request| format!("{request:?}")));
+        let data = store.task_build_data(tree.task.id).await.unwrap();
+        texts.extend(data.iter().map(|one| format!("{one:?}")));
         for step in &tree.steps {
             if let Some(node) = &step.node
                 && let Ok(context) = store.boot_context(node).await

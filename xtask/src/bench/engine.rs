@@ -136,7 +136,8 @@ async fn measure(url: &str, nodes: u32) -> Result<Value> {
     // The node of the first two tasks is as designed already.
     let wanted = (nodes as usize - 1) * CHANGES;
     ensure!(
-        entries == wanted && driver.made() == nodes as usize * CHANGES,
+        // A process that the machine kept from its heartbeat begins some steps anew, with new intents.
+        entries >= wanted && driver.made() == nodes as usize * CHANGES,
         "the journal has {entries} entries, {} changes were made; there should be {wanted}",
         driver.made()
     );
@@ -193,6 +194,7 @@ fn report(tree: &TaskTree, nodes: u32, measured: &Measured) -> Result<Value> {
         "first_step_ms": rounded(measured.begun),
         "commits": measured.commits,
         "journal": measured.entries,
+        "journal_repeated": measured.entries - (nodes as usize - 1) * CHANGES,
         "rss_mb": peak_rss_mb()?,
     }))
 }
@@ -214,6 +216,7 @@ async fn deploy(store: &dyn Store, design_ref: &str, only: Option<&[String]>) ->
         priority: 0,
         dry_run: false,
         strategy: None,
+        plan: None,
         retry: 0,
         created_by: "bench".into(),
         context_marker: None,

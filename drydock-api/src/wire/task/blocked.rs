@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use drydock_model::id::TaskId;
+use drydock_model::operator::WAITS_FOR;
 use drydock_model::step::{Step, StepStatus};
 use drydock_model::task::{Message, Task};
 
@@ -24,6 +25,12 @@ pub(super) fn reason(task: &Task, step: &Step) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Whether it goes on only when somebody answers.
+pub(super) fn asks_operator(step: &Step) -> bool {
+    let reason = step.waiting_for.as_deref().unwrap_or_default();
+    step.status == StepStatus::Waiting && reason.starts_with(WAITS_FOR)
 }
 
 fn place(step: &Step) -> String {

@@ -7,6 +7,7 @@ use super::{Taken, take};
 use crate::args::Picture;
 use crate::client::Client;
 use crate::exit::{Exit, Failure};
+use crate::print;
 use crate::source;
 
 /// Draws a design, or one node of it, to standard output.
@@ -30,12 +31,9 @@ pub(super) async fn run(
             format!("{} cannot be drawn: {error}", source::without_secrets(name)),
         )
     })?;
-    print!(
-        "{}",
-        match format {
-            Picture::Svg => svg(&topology),
-            Picture::Dot => dot(&topology),
-        }
-    );
+    print::out(&match format {
+        Picture::Svg => svg(&topology),
+        Picture::Dot => dot(&topology),
+    })?;
     Ok(Exit::Done)
 }

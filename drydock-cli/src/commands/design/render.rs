@@ -5,6 +5,7 @@ use drydock_ingester::to_stream;
 
 use crate::args::Stream;
 use crate::exit::{Exit, Failure};
+use crate::print;
 use crate::source::{self, Named};
 
 /// Renders the folders of a tree, and prints the documents of Drydock that they come to.
@@ -25,9 +26,9 @@ pub(super) async fn run(names: &[String], format: Stream) -> Result<Exit> {
         Stream::Yaml => {
             let text = to_stream(&documents)
                 .map_err(|error| anyhow!("the rendered design cannot be written: {error}"))?;
-            print!("{text}");
+            print::out(&text)?;
         }
-        Stream::Json => println!("{}", serde_json::to_string_pretty(&documents)?),
+        Stream::Json => print::line(&serde_json::to_string_pretty(&documents)?)?,
     }
     Ok(Exit::Done)
 }

@@ -65,19 +65,12 @@ async fn check(client: &Client, source: &[String]) -> Result<Checked> {
 }
 
 fn here(sources: Vec<Source>) -> Checked {
-    match source::compile(&sources) {
-        Ok(read) => Checked {
-            findings: read.findings,
-            sources,
-            places: places(&read.documents),
-            readable: true,
-        },
-        Err(findings) => Checked {
-            findings,
-            sources,
-            places: HashMap::new(),
-            readable: false,
-        },
+    let (read, readable) = source::check(&sources);
+    Checked {
+        findings: read.findings,
+        sources,
+        places: places(&read.documents),
+        readable,
     }
 }
 

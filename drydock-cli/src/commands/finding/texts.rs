@@ -1,10 +1,13 @@
 //! The texts that findings point into, with their lines found once.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use drydock_model::finding::{Finding, Location};
 use drydock_model::ingest::Source;
+
+use super::line::Line;
 
 /// Texts by name. A design may have a hundred thousand findings, so a line is not looked for from the top each time.
 pub struct Texts<'a> {
@@ -14,6 +17,8 @@ pub struct Texts<'a> {
 struct Text<'a> {
     text: &'a str,
     lines: OnceCell<Vec<&'a str>>,
+    /// The line that was shown last. A design may be one line, with thousands of findings.
+    last: RefCell<Option<(u32, Rc<Line<'a>>)>>,
 }
 
 /// Characters of one line, columns counted from 1.
@@ -33,6 +38,7 @@ impl<'a> Texts<'a> {
             by_name.entry(&*source.name).or_insert_with(|| Text {
                 text: &source.text,
                 lines: OnceCell::new(),
+                last: RefCell::new(None),
             });
         }
         Texts { by_name }
@@ -46,13 +52,25 @@ impl<'a> Texts<'a> {
         lines.get(number).copied()
     }
 
+    /// The line of a place as it may be shown; `None` when it is not at hand.
+    pub fn shown(&self, location: &Location) -> Option<Rc<Line<'a>>> {
+        let text = self.by_name.get(&*location.source)?;
+        let mut last = text.last.borrow_mut();
+        if let Some((_, line)) = last.as_ref().filter(|(number, _)| *number == location.line) {
+            return Some(Rc::clone(line));
+        }
+        let line = Rc::new(Line::new(self.line(location)?));
+        *last = Some((location.line, Rc::clone(&line)));
+        Some(line)
+    }
+
     /// Where the text stands that a finding's fix replaces, when it can be replaced letter by letter: it really stands at the place, as a whole
     /// value or key, and what is written instead means itself there.
     pub fn fix_span(&self, finding: &Finding) -> Option<Span> {
         let (location, fix) = (finding.location.as_ref()?, finding.fix.as_ref()?);
         let line = self.line(location)?;
         let skipped = usize::try_from(location.column).ok()?.checked_sub(1)?;
-        let (at, _) = line.char_indices().nth(skipped)?;
+        let at = self.shown(location)?.byte(skipped)?;
         let rest = &line[at..];
         let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
         let inside = quote.map_or(rest, |_| &rest[1..]);

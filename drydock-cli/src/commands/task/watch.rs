@@ -65,7 +65,7 @@ async fn follow(client: &Client, id: &str, json: bool) -> Result<Exit> {
                     after.clone_from(&event.id);
                 }
                 let data: Value = serde_json::from_str(&event.data).unwrap_or(Value::Null);
-                tell(&event, &data, json);
+                tell(&event, &data, json)?;
                 if event.name == "status" && !data["result"].is_null() {
                     let good = data["result"]["status"] == "success";
                     return Ok(if good { Exit::Done } else { Exit::Failed });
@@ -76,12 +76,14 @@ async fn follow(client: &Client, id: &str, json: bool) -> Result<Exit> {
     }
 }
 
-fn tell(event: &Event, data: &Value, as_json: bool) {
+fn tell(event: &Event, data: &Value, as_json: bool) -> Result<()> {
     if as_json {
         let line = json!({ "id": event.id, "event": event.name, "data": data });
-        println!("{line}");
+        print::line(&line.to_string())
     } else if let Some(line) = line(&event.name, data) {
-        println!("{line}");
+        print::line(&line)
+    } else {
+        Ok(())
     }
 }
 

@@ -19,6 +19,7 @@ fn seen(on: bool, device: &str) -> Seen {
             persistent: false,
         }),
         device: Some("device 0x20".into()),
+        inventory: None,
     }
 }
 

@@ -9,8 +9,6 @@ use serde_json::{Map, Value};
 use super::super::hardware::kernel_name;
 use super::Seen;
 
-const NOCONFIG: &str = "noconfig";
-
 /// An interface as it is to be.
 #[derive(Debug)]
 pub(super) struct Wanted {
@@ -54,9 +52,7 @@ pub(super) fn wanted(
     let mut all = Vec::new();
     for interface in &node.interfaces {
         let link = design.link(&interface.link);
-        let provisioning_only = interface.labels.contains_key(NOCONFIG)
-            || link.is_some_and(|link| link.labels.contains_key(NOCONFIG));
-        if provisioning_only {
+        if interface.is_noconfig(link, |name| design.network(name)) {
             continue;
         }
         let link = link.ok_or_else(|| {
@@ -103,7 +99,7 @@ fn one(
         .networks
         .iter()
         .filter_map(|name| design.network(name))
-        .filter(|network| !network.labels.contains_key(NOCONFIG))
+        .filter(|network| !network.is_noconfig())
         .collect();
     let is_native = |network: &Network| {
         network.vlan.is_none() || link.default_network.as_deref() == Some(network.name.as_str())
@@ -274,4 +270,93 @@ fn fault(node: &Node, interface: &str, got: String) -> DriverError {
         got,
         "correct the design, or run prepare_site so that MaaS has its networks",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeMap;
+
+    use drydock_model::effective::Device;
+
+    use super::super::{Subnet, Vlan};
+    use super::*;
+    use crate::maas::hardware::Names;
+    use crate::maas::lookup::Place;
+    use crate::trial;
+
+    fn interface(name: &str, link: &str, networks: &[&str]) -> Interface {
+        Interface {
+            name: name.to_owned(),
+            link: link.to_owned(),
+            labels: BTreeMap::new(),
+            slaves: vec![Device {
+                name: name.to_owned(),
+                alias: None,
+            }],
+            networks: networks.iter().map(|name| (*name).to_owned()).collect(),
+            sriov: None,
+        }
+    }
+
+    fn seen() -> Seen {
+        let subnet = |id: i64, cidr: &str| Subnet {
+            id,
+            cidr: cidr.parse().unwrap(),
+            vlan: 1,
+        };
+        Seen {
+            place: Place::Unknown,
+            nics: Vec::new(),
+            subnets: vec![subnet(1, "10.0.0.0/24"), subnet(2, "10.0.1.0/24")],
+            vlans: vec![Vlan {
+                id: 1,
+                vid: 0,
+                fabric: 0,
+            }],
+            names: Names::of(&["eth0", "eth1", "eth2", "eth3"]),
+            default_link: None,
+        }
+    }
+
+    /// The interfaces that are configured, each with the subnets on it.
+    fn configured(label: Option<&str>) -> Vec<(String, Vec<i64>)> {
+        let mut node = trial::node("n1");
+        node.interfaces = vec![
+            interface("eth0", "access", &["pxe"]),
+            interface("eth1", "access", &["pxe", "mgmt"]),
+            interface("eth2", "access", &["mgmt"]),
+        ];
+        let mut design = trial::design(vec![node.clone()]);
+        design.links = vec![trial::link("access", 1500, &["pxe", "mgmt"])];
+        design.networks = vec![
+            trial::network("pxe", None, "10.0.0.0/24"),
+            trial::network("mgmt", None, "10.0.1.0/24"),
+        ];
+        if let Some(label) = label {
+            design.networks[0].labels = [(label.to_owned(), "enabled".to_owned())].into();
+        }
+        wanted(&design, &node, &seen())
+            .unwrap()
+            .into_iter()
+            .map(|one| {
+                let subnets = one.links.iter().map(|link| link.subnet).collect();
+                (one.name, subnets)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn an_interface_with_noconfig_networks_only_is_left_alone() {
+        let all = |eth0: Option<Vec<i64>>, eth1: Vec<i64>| -> Vec<(String, Vec<i64>)> {
+            let eth0 = eth0.map(|subnets| ("eth0".to_owned(), subnets));
+            eth0.into_iter()
+                .chain([("eth1".to_owned(), eth1), ("eth2".to_owned(), vec![2])])
+                .collect()
+        };
+        assert_eq!(configured(None), all(Some(vec![1]), vec![1, 2]));
+        assert_eq!(configured(Some("other")), all(Some(vec![1]), vec![1, 2]));
+        assert_eq!(configured(Some("noconfig")), all(None, vec![2]));
+    }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use drydock_ingester::DesignIngester;
-use drydock_model::ingest::Format;
+use drydock_model::ingest::{Format, Ingested};
 
 use super::*;
 
@@ -16,9 +16,9 @@ use super::*;
 struct Counting(AtomicUsize);
 
 impl Ingester for Counting {
-    fn ingest(&self, sources: &[Source]) -> Result<Vec<Document>, Vec<Finding>> {
+    fn read(&self, sources: &[Source]) -> Ingested {
         self.0.fetch_add(1, Ordering::SeqCst);
-        DesignIngester::default().ingest(sources)
+        DesignIngester::default().read(sources)
     }
 }
 
@@ -55,6 +55,24 @@ fn example(name: &str) -> Source {
 
 async fn weight_of(source: &Source) -> usize {
     weight::of(&*Bench::new(0).compile(source).await)
+}
+
+#[tokio::test]
+async fn a_document_that_cannot_be_read_refuses_the_design_and_hides_no_finding() {
+    let mut source = example("fullsite-yaml-faulty.yaml");
+    source.text.push_str(
+        "---\napiVersion: drydock/v1\nkind: BootAction\nmetadata: {name: x}\nspec: {asets: []}\n",
+    );
+    let outcome = Bench::new(0).compiler.compile(vec![source]).await;
+    let Err(DesignError::Unreadable(findings)) = outcome else {
+        panic!("the design is taken");
+    };
+    for rule in ["document/schema", "network/allowed"] {
+        let mut errors = findings
+            .iter()
+            .filter(|finding| finding.level == drydock_model::finding::Level::Error);
+        assert!(errors.any(|finding| finding.rule == rule), "{rule}");
+    }
 }
 
 #[tokio::test]

@@ -61,8 +61,8 @@ pub struct Site {
     pub records: Arc<Mutex<BTreeMap<(String, StepAction), Record>>>,
     pub settings: EngineSettings,
     pub check: Option<Check>,
-    designs: Arc<Designs>,
-    design_ref: String,
+    pub(super) designs: Arc<Designs>,
+    pub(super) design_ref: String,
 }
 
 /// A running instance.
@@ -178,6 +178,10 @@ impl Site {
             ids: Arc::new(RandomIds),
             settings: self.settings.clone(),
         });
+        Self::run(way, engine)
+    }
+
+    pub(super) fn run(way: Watched, engine: Engine) -> Instance {
         let stop = CancellationToken::new();
         let token = stop.clone();
         let handle = tokio::spawn(async move { engine.run(token).await.unwrap() });
@@ -193,6 +197,7 @@ impl Site {
             priority: 0,
             dry_run: false,
             strategy: None,
+            plan: None,
             retry: 0,
             created_by: "test".into(),
             context_marker: None,

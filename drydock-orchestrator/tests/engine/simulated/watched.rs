@@ -1,5 +1,6 @@
-//! A store in front of the store: it knows whether a call is under way, and can be cut off.
+//! A store in front of the store: it knows whether a call is under way, can be cut off, and lets something happen before and after a call.
 
+use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -7,14 +8,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use drydock_model::boot::{BootContext, BootEntry, BootStatus};
+use drydock_model::build_data::BuildData;
 use drydock_model::change::{ChangeOutcome, JournalEntry};
 use drydock_model::event::TaskEvent;
 use drydock_model::id::{BootActionId, ChangeId, ClaimToken, DesignId, Digest, InstanceId, TaskId};
 use drydock_model::ingest::Source;
-use drydock_model::step::{ClaimedStep, TaskPlan};
+use drydock_model::operator::{OperatorAnswer, OperatorRequest};
+use drydock_model::step::{ClaimedStep, Step, TaskPlan};
 use drydock_model::store::{
-    Advance, BootStore, DesignStore, EventStore, JournalStore, LeaderStore, Leadership, StepEnd,
-    StepStore, Store, StoreError, StoreResult, StoredDesign, TaskQuery, TaskStore, TaskTree, Wake,
+    Advance, BootStore, BuildDataStore, DesignStore, EventStore, JournalStore, LeaderStore,
+    Leadership, OperatorStore, StepEnd, StepStore, Store, StoreError, StoreResult, StoredDesign,
+    TaskQuery, TaskStore, TaskTree, Wake,
 };
 use drydock_model::task::{Message, NewTask, ResultStatus, Task};
 use tokio::sync::Notify;
@@ -45,6 +49,17 @@ impl Drop for Call {
     }
 }
 
+/// What may happen to an instance between its calls.
+#[async_trait]
+pub trait Seams: Send + Sync {
+    /// Before a verb; whether that is done under a claim. An error: the call does not get through.
+    async fn before(&self, verb: &'static str, claim: bool) -> StoreResult<()>;
+    /// Whether what comes after this answer matters.
+    fn matters(&self, verb: &'static str, claim: bool, answer: &dyn Any) -> bool;
+    /// After a verb that was carried out. An error: its answer is lost.
+    async fn after(&self, verb: &'static str) -> StoreResult<()>;
+}
+
 /// One instance's way to the store.
 #[derive(Clone)]
 pub struct Watched {
@@ -52,6 +67,8 @@ pub struct Watched {
     traffic: Arc<Traffic>,
     /// Verbs that do not get through.
     pub cut_off: Arc<Mutex<BTreeSet<&'static str>>>,
+    /// What happens on the way, if anything.
+    pub seams: Option<Arc<dyn Seams>>,
 }
 
 impl Watched {
@@ -60,6 +77,7 @@ impl Watched {
             inner,
             traffic,
             cut_off: Arc::default(),
+            seams: None,
         }
     }
 
@@ -80,8 +98,21 @@ macro_rules! passed_on {
             impl $port for Watched {
                 $(
                     async fn $verb(&self, $($name: $kind),*) -> StoreResult<$answer> {
-                        let _call = self.begin(stringify!($verb))?;
-                        self.inner.$verb($($name),*).await
+                        let kinds: &[&str] = &[$(stringify!($kind)),*];
+                        let claim = kinds.contains(&"ClaimToken");
+                        if let Some(seams) = &self.seams {
+                            seams.before(stringify!($verb), claim).await?;
+                        }
+                        let answer = {
+                            let _call = self.begin(stringify!($verb))?;
+                            self.inner.$verb($($name),*).await?
+                        };
+                        if let Some(seams) = &self.seams
+                            && seams.matters(stringify!($verb), claim, &answer)
+                        {
+                            seams.after(stringify!($verb)).await?;
+                        }
+                        Ok(answer)
                     }
                 )+
             }
@@ -109,6 +140,7 @@ passed_on! {
         fn end_task(leader: Leadership, task: TaskId, verdict: ResultStatus, digest: Option<&Digest>, messages: &[Message]) -> ();
         fn terminate_task(task: TaskId, by: &str) -> Task;
         fn purge_tasks(older_than_days: u32) -> u64;
+        fn steps_about(task: TaskId, node: Option<&str>) -> Vec<Step>;
     }
     StepStore {
         fn claim_steps_within(instance: InstanceId, limit: i64, nodes: Option<u32>) -> Vec<ClaimedStep>;
@@ -140,6 +172,17 @@ passed_on! {
         fn boot_context(node: &str) -> BootContext;
         fn boot_context_of(action: BootActionId) -> BootContext;
         fn report_boot_action(action: BootActionId, status: Option<BootStatus>, messages: &[Message]) -> BootEntry;
+    }
+    BuildDataStore {
+        fn record_build_data(step: TaskId, token: ClaimToken, data: &[BuildData]) -> ();
+        fn node_build_data(node: &str) -> Vec<BuildData>;
+        fn task_build_data(task: TaskId) -> Vec<BuildData>;
+    }
+    OperatorStore {
+        fn ask_operator(step: TaskId, token: ClaimToken, request: &str) -> ();
+        fn operator_request(step: TaskId) -> Option<OperatorRequest>;
+        fn operator_requests(task: TaskId) -> Vec<OperatorRequest>;
+        fn answer_operator(step: TaskId, answer: &OperatorAnswer) -> OperatorRequest;
     }
     EventStore {
         fn task_events(task: TaskId, after: i64, limit: i64) -> Vec<TaskEvent>;

@@ -1,0 +1,182 @@
+//! The places between the calls of an instance, and what can happen to it there: it dies, it is stopped for a while, a call or its answer gets
+//! lost, its claims are taken away.
+
+use std::any::Any;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use drydock_model::clock::Clock;
+use drydock_model::id::InstanceId;
+use drydock_model::step::ClaimedStep;
+use drydock_model::store::{Store, StoreError, StoreResult};
+use tokio::sync::watch;
+
+use super::clock::SimulatedClock;
+use super::watched::Seams;
+
+/// What happens to the instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is killed.
+    Dies,
+    /// It is stopped, loses its claims to another, and wakes up a minute later.
+    Sleeps,
+    /// The call does not get through; after a call: it was carried out, and its answer is lost.
+    Loses,
+    /// Its claims are given back behind its back, so that the step is repeated while the first attempt goes on.
+    IsRobbed,
+}
+
+impl Fault {
+    /// Whether this can happen there.
+    pub fn fits(self, point: Point) -> bool {
+        match self {
+            // Within a call, where a driver asks for a key: the call is on its way, and nobody can hold it up any more.
+            Fault::Sleeps => point.verb != "open_boot_context" || !point.after,
+            // Nobody's claims are taken away while its heartbeat is young. So between the intent and the call it is no case; elsewhere
+            // it is harder than anything that happens.
+            Fault::IsRobbed => !point.after || point.verb == APPLY,
+            Fault::Dies | Fault::Loses => true,
+        }
+    }
+}
+
+/// The call that mutates the world.
+pub const APPLY: &str = "apply";
+
+/// What an instance does for a task besides what it does under a claim. Heartbeats and looks go on beside it and are no places of their own.
+const VERBS: [&str; 4] = ["pin", "plan_task", "end_task", CLAIM];
+
+/// What matters of a claim is what it brings.
+const CLAIM: &str = "claim_steps_within";
+
+/// A place between two calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    pub after: bool,
+    pub verb: &'static str,
+}
+
+/// All the places that an instance comes by, in order, and the one where something happens to it.
+pub struct Way {
+    passed: Mutex<Vec<Point>>,
+    trip: Option<(usize, Fault)>,
+    tripped: AtomicBool,
+    awake: watch::Sender<bool>,
+    store: Arc<dyn Store>,
+    instance: OnceLock<InstanceId>,
+}
+
+impl Way {
+    pub fn new(store: Arc<dyn Store>, trip: Option<(usize, Fault)>) -> Arc<Self> {
+        Arc::new(Way {
+            passed: Mutex::default(),
+            trip,
+            tripped: AtomicBool::new(false),
+            awake: watch::Sender::new(true),
+            store,
+            instance: OnceLock::new(),
+        })
+    }
+
+    pub fn is_of(&self, instance: InstanceId) {
+        self.instance.set(instance).unwrap();
+    }
+
+    pub fn passed(&self) -> Vec<Point> {
+        self.passed.lock().unwrap().clone()
+    }
+
+    pub fn has_tripped(&self) -> bool {
+        self.tripped.load(Ordering::SeqCst)
+    }
+
+    pub fn wake(&self) {
+        self.awake.send_replace(true);
+    }
+
+    /// While the instance is stopped nothing of it goes on.
+    pub async fn is_awake(&self) {
+        let mut awake = self.awake.subscribe();
+        awake.wait_for(|awake| *awake).await.unwrap();
+    }
+
+    /// Comes by a place.
+    pub async fn pass(&self, point: Point) -> StoreResult<()> {
+        self.is_awake().await;
+        let index = {
+            let mut passed = self.passed.lock().unwrap();
+            passed.push(point);
+            passed.len() - 1
+        };
+        let Some((_, fault)) = self.trip.filter(|(at, _)| *at == index) else {
+            return Ok(());
+        };
+        self.tripped.store(true, Ordering::SeqCst);
+        match fault {
+            Fault::Dies | Fault::Sleeps => {
+                self.awake.send_replace(false);
+                self.is_awake().await;
+            }
+            Fault::Loses => return Err(StoreError::Unavailable("lost by the test".into())),
+            Fault::IsRobbed => {
+                let instance = *self.instance.get().unwrap();
+                self.store.return_claims(instance).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Seams for Way {
+    async fn before(&self, verb: &'static str, claim: bool) -> StoreResult<()> {
+        self.is_awake().await;
+        if claim || (VERBS.contains(&verb) && verb != CLAIM) {
+            self.pass(Point { after: false, verb }).await?;
+        }
+        Ok(())
+    }
+
+    fn matters(&self, verb: &'static str, claim: bool, answer: &dyn Any) -> bool {
+        let nothing = answer
+            .downcast_ref::<Vec<ClaimedStep>>()
+            .is_some_and(Vec::is_empty);
+        (claim || VERBS.contains(&verb)) && !nothing
+    }
+
+    async fn after(&self, verb: &'static str) -> StoreResult<()> {
+        self.pass(Point { after: true, verb }).await
+    }
+}
+
+/// The clock of an instance: it does not wake anybody who is stopped.
+pub struct WayClock {
+    pub clock: SimulatedClock,
+    pub way: Arc<Way>,
+    /// Sabotage: its monotonic time stands still, so that it never finds itself asleep.
+    pub stands_still: bool,
+}
+
+#[async_trait]
+impl Clock for WayClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        if self.stands_still {
+            Duration::ZERO
+        } else {
+            self.clock.monotonic()
+        }
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.clock.sleep(duration).await;
+        self.way.is_awake().await;
+    }
+}
