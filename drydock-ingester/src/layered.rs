@@ -54,6 +54,32 @@ impl Laid {
     }
 }
 
+impl Laid {
+    /// The same as a warning, for whoever does not read the document: no rule tells it there.
+    pub(crate) fn without_parent(
+        &self,
+        source: &Source,
+        origins: &Arc<[Arc<str>]>,
+    ) -> Option<Finding> {
+        let location = Location::new(&source.name, origins, self.orphan?);
+        let name = self.tree.find(&["metadata", "name"]);
+        let name = name.and_then(Tree::as_text).unwrap_or_default();
+        Some(Finding {
+            rule: Topic::Layering.rule().into(),
+            code: "DD000".into(),
+            level: Level::Warning,
+            message: format!(
+                "{name}: the parentSelector selects no document, so the document stays as it is written"
+            ),
+            diagnostic: "give the folder that holds the parent, too, or correct the labels".into(),
+            documents: Vec::new(),
+            location: Some(location),
+            chain: Vec::new(),
+            fix: None,
+        })
+    }
+}
+
 /// The documents of a tree.
 pub(crate) struct Site {
     /// Names of all texts, for positions.

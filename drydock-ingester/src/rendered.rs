@@ -17,6 +17,8 @@ use crate::{DesignIngester, emit, parse, read, unreadable};
 pub struct Rendered {
     /// Where it is written.
     pub location: Location,
+    /// That it, or one that it is layered over, selects a parent that is not there. Deckhand takes such a document as it is.
+    pub warning: Option<Finding>,
     tree: Tree,
 }
 
@@ -90,7 +92,12 @@ impl DesignIngester {
                 source: &sources[laid.text],
                 origins: Arc::clone(&origins),
             };
+            let warning = laid.without_parent(text.source, &origins);
+            let before = writing.documents.len();
             writing.take(laid.tree, &text);
+            for document in &mut writing.documents[before..] {
+                document.warning.clone_from(&warning);
+            }
         }
         Some(writing.result())
     }
@@ -157,7 +164,11 @@ fn write(tree: Tree, text: &Text<'_>) -> Result<Option<Rendered>, Vec<Finding>> 
     } else {
         tree
     };
-    let rendered = Rendered { location, tree };
+    let rendered = Rendered {
+        location,
+        warning: None,
+        tree,
+    };
     let without = text.source.without.iter().any(|gone| {
         rendered.name() == gone.name && rendered.schema() == format!("drydock/{}/v1", gone.kind)
     });

@@ -71,7 +71,9 @@ impl fmt::Display for DesignError {
         match self {
             DesignError::Reference(text) | DesignError::Unavailable(text) => f.write_str(text),
             DesignError::Unreadable(findings) => {
-                let errors = findings.iter().filter(|finding| finding.level == Level::Error);
+                let errors = findings
+                    .iter()
+                    .filter(|finding| finding.level == Level::Error);
                 write!(f, "the design cannot be read: {}", told(errors, "; "))
             }
             DesignError::Defect(text) => write!(

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-use drydock_model::effective::{Device, EffectiveDesign, Node};
+use drydock_model::effective::{Device, DeviceAlias, EffectiveDesign, Node};
 use drydock_sim::{DiskShape, MachineShape, NicShape, SiteShape};
 use secrecy::SecretString;
 
@@ -79,10 +79,10 @@ fn machine(index: usize, node: &Node) -> MachineShape {
                 device.name.clone()
             },
             mac: mac(index, at),
-            pci_address: device.alias.as_ref().map_or_else(
-                || format!("0000:{:02x}:00.0", at + 1),
-                |alias| concrete(&alias.address),
-            ),
+            pci_address: device
+                .alias
+                .as_ref()
+                .map_or_else(|| format!("0000:{:02x}:00.0", at + 1), concrete),
         })
         .collect();
     if nics.is_empty() {
@@ -111,7 +111,7 @@ fn machine(index: usize, node: &Node) -> MachineShape {
             address: device
                 .alias
                 .as_ref()
-                .map_or_else(|| format!("0:0.{at}.0"), |alias| concrete(&alias.address)),
+                .map_or_else(|| format!("0:0.{at}.0"), concrete),
         })
         .collect();
     if disks.is_empty() {
@@ -179,14 +179,66 @@ fn mac(machine: usize, card: usize) -> String {
     )
 }
 
-/// An address that an alias written as a regular expression could stand for; its literal prefix, completed.
-fn concrete(address: &str) -> String {
-    address
-        .strip_prefix("regexp:")
-        .map_or_else(|| address.to_owned(), |_| "0000:00:00.0".to_owned())
+/// An address that an alias stands for. For a regular expression: its literal beginning, completed, if it matches that.
+fn concrete(alias: &DeviceAlias) -> String {
+    let Some(pattern) = alias.address.strip_prefix("regexp:") else {
+        return alias.address.clone();
+    };
+    let mut literal = String::new();
+    let mut rest = pattern.trim_start_matches('^').chars();
+    while let Some(next) = rest.next() {
+        match next {
+            '\\' => match rest.next().filter(char::is_ascii_punctuation) {
+                Some(escaped) => literal.push(escaped),
+                None => break,
+            },
+            next if next.is_ascii_alphanumeric() || ":-_".contains(next) => literal.push(next),
+            _ => break,
+        }
+    }
+    let means = |address: &String| {
+        let read = alias.bus_address();
+        read.is_ok_and(|read| read.is(address))
+    };
+    let completed = |whole: &str| {
+        let tail = whole.get(literal.len()..).unwrap_or_default();
+        let beginning = format!("{literal}{tail}");
+        (0..10).map(move |last| match beginning.strip_suffix('0') {
+            Some(beginning) => format!("{beginning}{last}"),
+            None => beginning.clone(),
+        })
+    };
+    ["0000:00:00.0", "0:0.0.0"]
+        .into_iter()
+        .flat_map(completed)
+        .find(means)
+        .unwrap_or_else(|| "0000:00:00.0".to_owned())
 }
 
 fn disk_name(at: usize) -> String {
     let letter = char::from(b'a' + u8::try_from(at % 26).unwrap_or(0));
     format!("sd{letter}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expression_gets_an_address_that_it_matches() {
+        for (address, expected) in [
+            ("0000:3b:00.1", "0000:3b:00.1"),
+            ("regexp:^2:", "2:00:00:00.0"),
+            (r"regexp:0000:3b:.*\.1$", "0000:3b:00.1"),
+            (r"regexp:0000:3b:00\.[01]", "0000:3b:00.0"),
+            (r"regexp:\d:0\.0\.0$", "0:0.0.0"),
+        ] {
+            let alias = DeviceAlias {
+                bus_type: "pci".into(),
+                address: address.into(),
+                dev_type: None,
+            };
+            assert_eq!(concrete(&alias), expected, "{address}");
+        }
+    }
 }

@@ -89,9 +89,18 @@ pub fn read_paths(paths: &[PathBuf]) -> Result<Vec<Source>> {
 /// # Errors
 /// [`Unreadable`], with every finding.
 pub fn render(sources: &[Source]) -> Result<Vec<Rendered>> {
-    DesignIngester::default()
+    let documents = DesignIngester::default()
         .render(sources)
-        .map_err(|findings| unreadable(findings, sources))
+        .map_err(|findings| unreadable(findings, sources))?;
+    warn(&documents);
+    Ok(documents)
+}
+
+/// Tells people what is odd, beside what is printed.
+fn warn(documents: &[Rendered]) {
+    for warning in documents.iter().filter_map(|one| one.warning.as_ref()) {
+        eprintln!("{warning}");
+    }
 }
 
 /// What is sent to a server for these texts: a tree as one text, rendered, in which a comment before each document names its file. `None`:
@@ -104,6 +113,7 @@ pub fn to_send(sources: &[Source]) -> Result<Option<Source>> {
         return Ok(None);
     };
     let documents = rendered.map_err(|findings| unreadable(findings, sources))?;
+    warn(&documents);
     let text = to_stream(&documents)
         .map_err(|error| anyhow!("the rendered design cannot be written: {error}"))?;
     Ok(Some(Source {

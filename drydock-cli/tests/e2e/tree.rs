@@ -200,3 +200,22 @@ fn a_tree_is_uploaded_as_one_rendered_text() {
     let listed = site.client(&["design", "list"]);
     assert!(said(&listed).contains(&there), "{}", said(&listed));
 }
+
+#[test]
+fn a_parent_that_is_not_given_is_told_beside_the_rendered_tree() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "schema: deckhand/LayeringPolicy/v1\nmetadata: {schema: metadata/Control/v1, name: policy}\ndata: {layerOrder: [global, site]}\n---\nschema: drydock/Rack/v1\nmetadata:\n  schema: metadata/Document/v1\n  name: r1\n  layeringDefinition:\n    layer: site\n    parentSelector: {of: base}\n    actions: [{method: merge, path: .}]\ndata: {location: {hall: '7'}}\n";
+    std::fs::write(folder.path().join("site.yaml"), text).expect("a file");
+    let output = design("render", &[&folder.path().display().to_string()]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        printed.contains("hall: \"7\"") && !printed.contains("warning"),
+        "{printed}"
+    );
+    let beside = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        beside.contains("site.yaml:11:21: warning [document/layering DD000]: r1: the parentSelector selects no document"),
+        "{beside}"
+    );
+}

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use drydock_model::design::Kind;
+use drydock_model::design::{Kind, Part};
 use drydock_model::effective::{Address, Network, Range, RangeKind};
 use drydock_model::finding::Level;
 
@@ -84,10 +84,12 @@ fn place(site: &Site<'_>, network: &Network, range: &Range, field: &str) -> Plac
     let means = |text: &Option<String>, address: IpAddr| {
         text.as_deref().and_then(|text| text.trim().parse().ok()) == Some(address)
     };
-    let part = site.index.networks().find_map(|(document, part)| {
-        (document.name == network.name).then_some(part.ranges.as_deref().unwrap_or_default())
+    let document = site.index.get(Kind::Network, &network.name);
+    let parts = document.and_then(|document| match &document.part {
+        Part::Network(part) => part.ranges.as_deref(),
+        _ => None,
     });
-    let number = part.and_then(|parts| {
+    let number = parts.and_then(|parts| {
         parts.iter().rposition(|part| {
             means(&part.start, range.start)
                 && means(&part.end, range.end)

@@ -41,14 +41,8 @@ fn a_document_that_cannot_be_read_is_the_only_one_told() {
     for (old, new) in [
         ("kind: Region\n", "kind: Regoin\n"),
         ("  location: {hall: '7'}\n", "  location: nowhere\n"),
-        (
-            "  labels: {noconfig: enabled}\n",
-            "  labels: [noconfig]\n",
-        ),
-        (
-            "  bonding: {mode: disabled}\n",
-            "  bonding: []\n",
-        ),
+        ("  labels: {noconfig: enabled}\n", "  labels: [noconfig]\n"),
+        ("  bonding: {mode: disabled}\n", "  bonding: []\n"),
         ("  mtu: 9000\n  trunking", "  mtu: many\n  trunking"),
         (
             "kind: Network\nmetadata: {name: oob}",

@@ -218,6 +218,27 @@ fn without_a_parent_a_document_stays_as_it_is() {
         read[0].ignored[0].path_text(),
         "metadata.layeringDefinition.parentSelector"
     );
+    // And to whoever only has the tree rendered.
+    let told: Vec<Option<String>> = DesignIngester::default()
+        .render(&tree(&documents))
+        .unwrap()
+        .iter()
+        .map(|document| document.warning.as_ref().map(ToString::to_string))
+        .collect();
+    let warning = |place: &str, name: &str| {
+        Some(format!(
+            "site.yaml:{place}: warning [document/layering DD000]: {name}: the parentSelector selects no document, so the document stays as it is written (give the folder that holds the parent, too, or correct the labels)"
+        ))
+    };
+    assert_eq!(
+        told,
+        [
+            warning("3:83", "s"),
+            warning("11:92", "low"),
+            warning("11:92", "mid"),
+            None
+        ]
+    );
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use drydock_design::{Compiled, Gaps};
 use drydock_design::rules::{self, Offer, Options, Site};
+use drydock_design::{Compiled, Gaps};
 use drydock_model::clock::Clock;
 use drydock_model::driver::NodeProvisioner;
 use drydock_model::finding::{Finding, Level};

@@ -122,14 +122,16 @@ fn value(line: &str, after: usize, in_flow: bool) -> Range<usize> {
     let rest = &line[begin..];
     let end = match rest.chars().next() {
         None | Some('{' | '[' | '|' | '>' | '&' | '#') => 0,
+        // A comment may tell the former one.
+        Some(_) if !in_flow => rest.len(),
         Some(quote @ ('"' | '\'')) => rest[1..].find(quote).map_or(rest.len(), |at| at + 2),
-        Some(_) if in_flow => rest.find([',', '}', ']']).unwrap_or(rest.len()),
-        Some(_) => rest.len(),
+        Some(_) => rest.find([',', '}', ']']).unwrap_or(rest.len()),
     };
     begin..begin + line[begin..begin + end].trim_end().len()
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

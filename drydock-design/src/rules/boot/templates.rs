@@ -1,6 +1,7 @@
 //! Templates of boot actions: that they can be rendered, on each node that they are for.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use base64::Engine;
@@ -33,7 +34,8 @@ const MOST_FINDINGS: usize = 20;
 const MOST_NODES: usize = 3;
 
 fn templates(rule: &Rule, site: &Site<'_>, report: &mut Report) {
-    let targets = targets(site);
+    let held = Held::new(site);
+    let targets = targets(&held.nodes);
     for action in &site.compiled.design.boot_actions {
         let nodes = targets
             .get(action.name.as_str())
@@ -48,7 +50,7 @@ fn templates(rule: &Rule, site: &Site<'_>, report: &mut Report) {
                 };
                 let subject = Subject {
                     rule,
-                    site,
+                    held: &held,
                     action,
                     nodes,
                     what: format!("{field} of {name}"),
@@ -71,28 +73,108 @@ fn templates(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     }
 }
 
-/// The nodes of each boot action.
-fn targets<'a>(site: &Site<'a>) -> HashMap<&'a str, Vec<&'a Node>> {
-    let mut targets: HashMap<&str, Vec<&Node>> = HashMap::new();
-    for node in site.nodes() {
+/// The nodes of each boot action, by their place in the design.
+fn targets<'a>(nodes: &[&'a Node]) -> HashMap<&'a str, Vec<usize>> {
+    let mut targets: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (index, node) in nodes.iter().enumerate() {
         for action in &node.boot_actions {
-            targets.entry(action).or_default().push(node);
+            targets.entry(action).or_default().push(index);
         }
     }
     targets
 }
 
+/// What the contexts of the nodes hold. Most nodes hold the same names, so that each name is looked for in a few sets only.
+struct Held<'a, 's> {
+    site: &'s Site<'a>,
+    nodes: Vec<&'a Node>,
+    networks: OnceCell<Sets<'a>>,
+    interfaces: OnceCell<Sets<'a>>,
+    labels: OnceCell<Sets<'a>>,
+}
+
+/// The distinct sets of names, and which of them each node has.
+struct Sets<'a> {
+    distinct: Vec<Vec<&'a str>>,
+    of: Vec<usize>,
+}
+
+impl<'a, 's> Held<'a, 's> {
+    fn new(site: &'s Site<'a>) -> Self {
+        Held {
+            site,
+            nodes: site.nodes().collect(),
+            networks: OnceCell::new(),
+            interfaces: OnceCell::new(),
+            labels: OnceCell::new(),
+        }
+    }
+
+    fn sets(&self, keyed: Keyed) -> &Sets<'a> {
+        let cell = match keyed {
+            Keyed::Network => &self.networks,
+            Keyed::Interfaces => &self.interfaces,
+            Keyed::Labels => &self.labels,
+        };
+        cell.get_or_init(|| {
+            let mut known: HashMap<Vec<&'a str>, usize> = HashMap::new();
+            let mut distinct = Vec::new();
+            let number = |node: &&'a Node| {
+                let names = keys(node, keyed, |name| self.site.networks.get(name).copied());
+                *known.entry(names).or_insert_with_key(|names| {
+                    distinct.push(names.clone());
+                    distinct.len() - 1
+                })
+            };
+            let of = self.nodes.iter().map(number).collect();
+            Sets { distinct, of }
+        })
+    }
+
+    /// Those of the nodes that lack a name, if there are any, and the names that the first of them has in its place.
+    fn lacking(
+        &self,
+        nodes: &[usize],
+        keyed: Keyed,
+        name: &str,
+    ) -> Option<(Vec<usize>, &[&'a str])> {
+        let sets = self.sets(keyed);
+        let there: Vec<bool> = sets
+            .distinct
+            .iter()
+            .map(|names| names.contains(&name))
+            .collect();
+        let lacks = |node: &usize| !there[sets.of[*node]];
+        let lacking: Vec<usize> = nodes.iter().copied().filter(lacks).collect();
+        let known = &sets.distinct[sets.of[*lacking.first()?]];
+        Some((lacking, known))
+    }
+
+    /// The first few by name, and how many more there are.
+    fn listed(&self, nodes: &[usize]) -> String {
+        let shown: Vec<&str> = nodes
+            .iter()
+            .take(MOST_NODES)
+            .map(|node| self.nodes[*node].name.as_str())
+            .collect();
+        match nodes.len() - shown.len() {
+            0 => shown.join(", "),
+            more => format!("{} and {more} more", shown.join(", ")),
+        }
+    }
+}
+
 /// One template of a boot action.
-struct Subject<'a, 's> {
+struct Subject<'a, 'd, 's> {
     rule: &'a Rule,
-    site: &'a Site<'s>,
+    held: &'a Held<'d, 's>,
     action: &'a BootAction,
-    nodes: &'a [&'s Node],
+    nodes: &'a [usize],
     what: String,
     place: Place,
 }
 
-impl Subject<'_, '_> {
+impl Subject<'_, '_, '_> {
     fn tell(&self, level: Level, fault: &str, advice: impl Into<Advice>, report: &mut Report) {
         let message = format!("BootAction {}: {}: {fault}", self.action.name, self.what);
         report.add_level(self.rule, level, message, advice, self.place.clone());
@@ -118,7 +200,7 @@ impl Subject<'_, '_> {
                 let owner = path.names.get(..never.at)?.join(".");
                 let on = match self.nodes {
                     [] => String::new(),
-                    nodes => format!(", so it fails on {}", listed(nodes)),
+                    nodes => format!(", so it fails on {}", self.held.listed(nodes)),
                 };
                 let fault = format!(
                     "{written} in line {line} of the template: {owner} has no {}{on}",
@@ -128,13 +210,13 @@ impl Subject<'_, '_> {
             }
             // In a condition the template may well know which nodes have the name.
             Ok(Some((keyed, name))) if !path.conditional => {
-                let (lacking, known) = self.lacking(keyed, name)?;
+                let (lacking, known) = self.held.lacking(self.nodes, keyed, name)?;
                 let fault = format!(
                     "{written} in line {line} of the template: {name} is not there on {}, for want of {}",
-                    listed(&lacking),
+                    self.held.listed(&lacking),
                     wanted(keyed, name)
                 );
-                let advice = match nearest(name, known) {
+                let advice = match nearest(name, known.iter().copied()) {
                     Some(near) => format!(
                         "did you mean {near}? Otherwise give it to the nodes, ask `is defined` first, or narrow the node filter"
                     ),
@@ -147,19 +229,6 @@ impl Subject<'_, '_> {
             }
             Ok(_) => None,
         }
-    }
-
-    /// The nodes that lack a name, if there are any, and the names that the first of them has in its place.
-    fn lacking(&self, keyed: Keyed, name: &str) -> Option<(Vec<&Node>, Vec<&str>)> {
-        let keys = |node| keys(node, keyed, |name| self.site.networks.get(name).copied());
-        let lacking: Vec<&Node> = self
-            .nodes
-            .iter()
-            .copied()
-            .filter(|node| !keys(node).contains(&name))
-            .collect();
-        let known = keys(lacking.first()?);
-        Some((lacking, known))
     }
 }
 
@@ -177,19 +246,6 @@ fn wanted(keyed: Keyed, name: &str) -> String {
         Keyed::Network => format!("a static address on network {name}"),
         Keyed::Interfaces => format!("an interface {name}"),
         Keyed::Labels => format!("{name} in owner_data"),
-    }
-}
-
-/// The first few by name, and how many more there are.
-fn listed(nodes: &[&Node]) -> String {
-    let shown: Vec<&str> = nodes
-        .iter()
-        .take(MOST_NODES)
-        .map(|node| node.name.as_str())
-        .collect();
-    match nodes.len() - shown.len() {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
