@@ -7,6 +7,7 @@
 
 mod driver;
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,7 +30,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use self::driver::Instant as InstantDriver;
-use super::{Arguments, BackEnd, by_release_build, peak_rss_mb, rounded};
+use super::{Arguments, BackEnd, by_release_build, peak_rss_mb, rounded, site};
 use crate::postgres::Cluster;
 use crate::repository::Repository;
 
@@ -254,7 +255,7 @@ async fn upload(store: &dyn Store, nodes: u32) -> Result<String> {
     let source = Source {
         name: "generated".into(),
         format: Format::Auto,
-        text: site(nodes),
+        text: machines(nodes),
         without: Vec::new(),
     };
     store
@@ -268,48 +269,14 @@ fn node_name(number: u32) -> String {
 }
 
 /// A site without boot actions, whose machines would call back.
-fn site(nodes: u32) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::from(
-        "---
-apiVersion: drydock/v1
-kind: Region
-metadata: {name: bench}
-spec: {authorized_keys: []}
----
-apiVersion: drydock/v1
-kind: NetworkLink
-metadata: {name: oob}
-spec: {bonding: {mode: disabled}, mtu: 1500, trunking: {mode: disabled, default_network: oob}, allowed_networks: [oob]}
----
-apiVersion: drydock/v1
-kind: Network
-metadata: {name: oob}
-spec: {cidr: 127.0.0.0/8}
----
-apiVersion: drydock/v1
-kind: HostProfile
-metadata: {name: host}
-spec:
-  oob: {type: ipmi, network: oob, account: bench, credential: bench}
-  storage: {physical_devices: {sda: {partitions: [{name: root, size: 40g, filesystem: {mountpoint: /}}]}}}
-",
-    );
-    for number in 0..nodes {
+fn machines(nodes: u32) -> String {
+    site::bare((0..nodes).map(|number| {
         let [_, high, middle, low] = (256 + number).to_be_bytes();
-        let _ = write!(
-            text,
-            "---
-apiVersion: drydock/v1
-kind: BaremetalNode
-metadata: {{name: {}}}
-spec: {{host_profile: host, addressing: [{{network: oob, address: 127.{}.{middle}.{low}}}]}}
-",
+        (
             node_name(number),
-            64 + high
-        );
-    }
-    text
+            Ipv4Addr::new(127, 64 + high, middle, low),
+        )
+    }))
 }
 
 #[cfg(test)]

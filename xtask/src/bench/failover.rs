@@ -14,7 +14,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use self::servers::Servers;
-use super::{Arguments, median, rounded};
+use super::{Arguments, median, rounded, site};
 use crate::command;
 use crate::postgres::Cluster;
 use crate::repository::Repository;
@@ -45,7 +45,7 @@ pub(super) fn run(repository: &Repository, arguments: &Arguments) -> Result<Valu
     let cluster = Cluster::start_durable()?;
     // Bound, so that nobody refuses; never read, so that nobody answers.
     let (_silent, port) = silent_bmcs()?;
-    let mut servers = Servers::start(repository, &cluster, port, &site())?;
+    let mut servers = Servers::start(repository, &cluster, port, &silent_machines())?;
     let (mut killed, mut taken_over, mut ended) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=rounds {
         let one = sigkill(&cluster, &mut servers)?;
@@ -162,38 +162,11 @@ fn silent_bmcs() -> Result<(Vec<UdpSocket>, u16)> {
     Ok((all, port))
 }
 
-fn site() -> String {
-    use std::fmt::Write as _;
-    let mut text = String::from(
-        "---
-apiVersion: drydock/v1
-kind: NetworkLink
-metadata: {name: oob}
-spec: {bonding: {mode: disabled}, mtu: 1500, trunking: {mode: disabled, default_network: oob}, allowed_networks: [oob]}
----
-apiVersion: drydock/v1
-kind: Network
-metadata: {name: oob}
-spec: {cidr: 127.77.0.0/24}
----
-apiVersion: drydock/v1
-kind: HostProfile
-metadata: {name: host}
-spec:
-  oob: {type: ipmi, network: oob, account: bench, credential: bench}
-  storage: {physical_devices: {sda: {partitions: [{name: root, size: 40g, filesystem: {mountpoint: /}}]}}}
-",
-    );
-    for number in 1..=SILENT {
-        let _ = write!(
-            text,
-            "---
-apiVersion: drydock/v1
-kind: BaremetalNode
-metadata: {{name: silent-{number:02}}}
-spec: {{host_profile: host, addressing: [{{network: oob, address: 127.77.0.{number}}}]}}
-"
-        );
-    }
-    text
+fn silent_machines() -> String {
+    site::bare((1..=SILENT).map(|number| {
+        (
+            format!("silent-{number:02}"),
+            Ipv4Addr::new(127, 77, 0, number),
+        )
+    }))
 }

@@ -27,6 +27,47 @@ pub(super) fn texts(nodes: u32) -> Vec<String> {
     texts
 }
 
+/// A site that has nothing but machines with a BMC each, at these addresses of 127.0.0.0/8.
+pub(super) fn bare(machines: impl Iterator<Item = (String, Ipv4Addr)>) -> String {
+    let mut text = String::from(
+        "---
+apiVersion: drydock/v1
+kind: Region
+metadata: {name: bench}
+spec: {authorized_keys: []}
+---
+apiVersion: drydock/v1
+kind: NetworkLink
+metadata: {name: oob}
+spec: {bonding: {mode: disabled}, mtu: 1500, trunking: {mode: disabled, default_network: oob}, allowed_networks: [oob]}
+---
+apiVersion: drydock/v1
+kind: Network
+metadata: {name: oob}
+spec: {cidr: 127.0.0.0/8}
+---
+apiVersion: drydock/v1
+kind: HostProfile
+metadata: {name: host}
+spec:
+  oob: {type: ipmi, network: oob, account: bench, credential: bench}
+  storage: {physical_devices: {sda: {partitions: [{name: root, size: 40g, filesystem: {mountpoint: /}}]}}}
+",
+    );
+    for (name, address) in machines {
+        let _ = write!(
+            text,
+            "---
+apiVersion: drydock/v1
+kind: BaremetalNode
+metadata: {{name: {name}}}
+spec: {{host_profile: host, addressing: [{{network: oob, address: {address}}}]}}
+"
+        );
+    }
+    text
+}
+
 /// What nodes share, and their racks.
 fn shared(nodes: u32) -> String {
     let mut text = SHARED.to_owned();
