@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub use misfit::{Ignored, ReadError};
 pub use nearest::nearest;
 pub use position::Position;
-pub use url::{mask_urls, told_json, url_secrets, without_url_secrets};
+pub use url::{mask_urls, told_json, url_secrets, without_secret_parameters, without_url_secrets};
 
 /// A value and where it begins.
 #[derive(Clone, PartialEq)]

@@ -7,8 +7,14 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use drydock_model::store::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use crate::fault::Fault;
+
+/// An id as it stands in a list that is bound as JSON.
+pub(crate) fn hex(id: Uuid) -> String {
+    id.simple().to_string()
+}
 
 /// A value as JSON text.
 pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<String, Fault> {

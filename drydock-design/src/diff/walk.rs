@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use drydock_model::tree::{REDACTED, is_secret_key};
+use drydock_model::tree::{REDACTED, is_secret_key, without_secret_parameters};
 use serde_json::Value;
 
 use super::field::{is_one_value, is_unordered, word_of};
@@ -332,7 +332,9 @@ fn without_secrets(value: &Value) -> Value {
             })
             .collect(),
         Value::Array(items) => items.iter().map(without_secrets).collect(),
-        Value::String(text) if text.contains("://") => without_passwords(text).into(),
+        Value::String(text) if text.contains("://") => {
+            without_secret_parameters(&without_passwords(text)).into()
+        }
         other => other.clone(),
     }
 }
@@ -361,7 +363,17 @@ fn without_passwords(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::without_passwords;
+    use serde_json::json;
+
+    use super::{without_passwords, without_secrets};
+
+    #[test]
+    fn urls_lose_the_secrets_in_their_query() {
+        assert_eq!(
+            without_secrets(&json!("http://u:p@h/a?token=hush&x=1")),
+            json!("http://u:********@h/a?token=********&x=1")
+        );
+    }
 
     #[test]
     fn urls_lose_their_passwords() {

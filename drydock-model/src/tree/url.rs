@@ -17,20 +17,27 @@ pub fn url_secrets(text: &str) -> Vec<Range<usize>> {
         if let Some(user_info) = authority.rfind('@') {
             found.push(begin..begin + user_info);
         }
-        let Some(query) = url.find('?') else {
-            continue;
-        };
-        let mut from = begin + query + 1;
-        for pair in url[query + 1..].split('&') {
-            if let Some((name, value)) = pair.split_once('=')
-                && is_secret_key(name)
-                && !value.is_empty()
-            {
-                let value_at = from + name.len() + 1;
-                found.push(value_at..value_at + value.len());
-            }
-            from += pair.len() + 1;
+        found.extend(parameters(url, begin));
+    }
+    found
+}
+
+/// The secret parameters of a URL that begins here.
+fn parameters(url: &str, begin: usize) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let Some(query) = url.find('?') else {
+        return found;
+    };
+    let mut from = begin + query + 1;
+    for pair in url[query + 1..].split('&') {
+        if let Some((name, value)) = pair.split_once('=')
+            && is_secret_key(name)
+            && !value.is_empty()
+        {
+            let value_at = from + name.len() + 1;
+            found.push(value_at..value_at + value.len());
         }
+        from += pair.len() + 1;
     }
     found
 }
@@ -54,7 +61,19 @@ fn length(rest: &str) -> usize {
 /// A text without the secrets of the URLs in it.
 #[must_use]
 pub fn without_url_secrets(text: &str) -> Cow<'_, str> {
-    let secrets = url_secrets(text);
+    masked(text, url_secrets(text))
+}
+
+/// A text without the secret parameters of the URLs in it; user info stays, for whoever shows it in a way of its own.
+#[must_use]
+pub fn without_secret_parameters(text: &str) -> Cow<'_, str> {
+    let urls = text.match_indices("://").map(|(at, _)| at + 3);
+    let all =
+        urls.flat_map(|begin| parameters(&text[begin..begin + length(&text[begin..])], begin));
+    masked(text, all.collect())
+}
+
+fn masked(text: &str, secrets: Vec<Range<usize>>) -> Cow<'_, str> {
     if secrets.is_empty() {
         return Cow::Borrowed(text);
     }

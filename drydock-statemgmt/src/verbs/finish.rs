@@ -19,7 +19,7 @@ use super::advance::{
     close_if_over, is_open, open_stage_after, site_failed, skip_rest, skip_stages_after,
 };
 use super::{Backend, Conn, id_list, rows, stamp, waves};
-use crate::column::{from_json, to_json};
+use crate::column::{from_json, hex, to_json};
 use crate::fault::Fault;
 
 /// A step that has ended.
@@ -146,7 +146,7 @@ async fn write(conn: &mut Conn, ended: &[Ended<'_>], now: DateTime<Utc>) -> Resu
     for Ended { step, end, .. } in ended {
         let said: Vec<&Message> = step.messages.iter().chain(&end.messages).collect();
         list.push(json!({
-            "id": step.id.0.simple().to_string(),
+            "id": hex(step.id.0),
             "status": status(end),
             "messages": to_json(&said)?,
             "facts": to_json(&end.facts)?,
@@ -186,9 +186,9 @@ async fn tell(conn: &mut Conn, ended: &[Ended<'_>], now: DateTime<Utc>) -> Resul
         numbers.insert(task, last + 1);
         let from = step.messages.len();
         list.push(json!({
-            "task": task.simple().to_string(),
+            "task": hex(task),
             "seq": last + 1,
-            "step": step.id.0.simple().to_string(),
+            "step": hex(step.id.0),
             "status": status(end),
             "attempt": step.attempt,
             "said_from": from,

@@ -12,7 +12,7 @@ use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::{Backend, Conn, Row, during, stamp};
-use crate::column::{from_json, from_word, to_json};
+use crate::column::{from_json, from_word, hex, to_json};
 use crate::fault::Fault;
 
 /// An intent under a claim.
@@ -286,9 +286,4 @@ async fn not_concluded(conn: &mut Conn, job: &Conclusion) -> Result<StoreResult<
 fn ids(rows: &[Row]) -> Result<HashSet<Uuid>, Fault> {
     let ids = rows.iter().map(|row| row.try_get("id"));
     Ok(ids.collect::<Result<_, _>>()?)
-}
-
-/// An id as it stands in a list.
-fn hex(id: Uuid) -> String {
-    id.simple().to_string()
 }

@@ -14,8 +14,6 @@ use super::{
 
 /// MTU that MaaS gives the untagged VLAN of a new fabric, bytes.
 const NEW_FABRIC_MTU: u32 = 1500;
-/// The label that says: for provisioning only.
-const NOCONFIG: &str = "noconfig";
 
 /// Plans everything that differs. Nothing that is there and as designed is written again.
 pub(crate) fn plan(design: &EffectiveDesign, seen: &Seen) -> StepPlan {
@@ -99,7 +97,7 @@ impl<'a> Diff<'a> {
     }
 
     fn link(&mut self, link: &'a Link) {
-        if link.labels.contains_key(NOCONFIG) {
+        if link.is_noconfig() {
             self.notes.push(format!(
                 "link {} is labelled noconfig and was passed over",
                 link.name
@@ -116,7 +114,7 @@ impl<'a> Diff<'a> {
                     .link_of(&network.name)
                     .is_some_and(|own| own.name == link.name)
             })
-            .filter(|network| !network.labels.contains_key(NOCONFIG))
+            .filter(|network| !network.is_noconfig())
             .collect();
         let fabric = self.fabric_of(link, &networks);
         let name = self.fabric_change(link, fabric);

@@ -156,7 +156,7 @@ fn noconfig_is_passed_over() {
     let mut design = design();
     design.links[1]
         .labels
-        .insert(NOCONFIG.into(), "enabled".into());
+        .insert("noconfig".into(), "enabled".into());
     let mut seen = configured();
     seen.fabrics.truncate(1);
     seen.subnets.truncate(1);
