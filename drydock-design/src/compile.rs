@@ -1,7 +1,6 @@
 //! Documents to the effective design.
 
 mod boot;
-mod filter;
 mod gaps;
 mod hardware;
 pub(crate) mod network;
@@ -10,10 +9,10 @@ mod profile;
 mod read;
 pub(crate) mod site;
 mod storage;
+mod target;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::sync::Arc;
 
 use drydock_model::design::{Document, Kind, Ordered, Scalar};
 use drydock_model::effective::EffectiveDesign;
@@ -71,9 +70,7 @@ pub fn compile_with(documents: &[Document], unread: &[Unread], digest: Digest) -
         nodes: Vec::new(),
         boot_actions: boot::compile(&index, &mut report),
     };
-    let mut nodes = node::compile(&index, &design, &mut report);
-    boot::target(&index, &design, &mut nodes, &mut report);
-    design.nodes = nodes.into_iter().map(Arc::new).collect();
+    design.nodes = node::compile(&index, &design, &mut report);
     Compiled {
         design,
         gaps: std::mem::take(&mut report.gaps),

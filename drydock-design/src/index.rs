@@ -1,7 +1,5 @@
 //! Documents by kind and name.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use drydock_model::design::{Document, HardwarePart, HostPart, Kind, LinkPart, NetworkPart, Part};
@@ -9,6 +7,8 @@ use drydock_model::effective::Node;
 use drydock_model::finding::DocumentRef;
 use drydock_model::ingest::Unread;
 use drydock_model::tree::nearest;
+use hashbrown::hash_map::Entry;
+use hashbrown::{HashMap, HashSet};
 
 use crate::report::{Advice, Place, at, whole};
 

@@ -5,13 +5,13 @@
 //! alters one partition leaves their order on the disk alone. `!name` and null remove what is the parent's; removals are used up.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 
 use drydock_model::design::{
     AddressPart, DevicePart, FilesystemPart, HostMetadata, HostPart, InterfacePart,
     LogicalVolumePart, OobPart, Ordered, PartitionPart, PlatformPart, Scalar, SriovPart,
     StoragePart, VolumeGroupPart,
 };
+use hashbrown::{HashMap, HashSet};
 
 /// Something a child and a parent can both say.
 pub(crate) trait Inherit: Clone {

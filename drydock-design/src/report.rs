@@ -1,9 +1,8 @@
 //! Gathers findings.
 
-use std::collections::{HashMap, HashSet};
-
 use drydock_model::design::Document;
 use drydock_model::finding::{DocumentRef, Finding, Fix, Level, Location};
+use hashbrown::{HashMap, HashSet};
 
 use crate::compile::Gaps;
 use crate::rules::{self, Rule};
@@ -125,7 +124,10 @@ impl Report {
     }
 
     /// Adds what another report has, as if it had been told here.
-    pub(crate) fn absorb(&mut self, other: Report) {
+    pub(crate) fn absorb(&mut self, mut other: Report) {
+        if self.is_empty() {
+            std::mem::swap(self, &mut other);
+        }
         self.gaps.absorb(other.gaps);
         for finding in other.findings {
             match rules::find(&finding.rule) {

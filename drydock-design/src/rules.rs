@@ -24,7 +24,10 @@ mod twice;
 mod unused;
 pub(crate) mod value;
 
+use std::sync::Arc;
+
 use drydock_model::design::Document;
+use drydock_model::effective::Node;
 use drydock_model::finding::{Finding, Level};
 
 use crate::compile::Compiled;
@@ -53,25 +56,81 @@ pub struct Rule {
     pub why: &'static str,
     /// How to mend what it finds.
     pub fix: &'static str,
-    run: fn(&Rule, &Site<'_>, &mut Report),
+    look: Look,
+}
+
+type OfSite = fn(&Rule, &Site<'_>, &mut Report);
+type OfNode = fn(&Rule, &Site<'_>, &Node, &mut Report);
+
+/// What a rule looks at. Nodes that can be judged each by itself are taken a few at a time through all the rules that do so: of ten
+/// thousand nodes none is still in a cache when a rule comes to it again.
+#[derive(Clone, Copy)]
+enum Look {
+    /// The site as a whole.
+    Site(OfSite),
+    /// Each node by itself.
+    Node(OfNode),
+    /// First the site, then each node.
+    Both(OfSite, OfNode),
+}
+
+impl Look {
+    fn of_site(self) -> Option<OfSite> {
+        match self {
+            Look::Site(look) | Look::Both(look, _) => Some(look),
+            Look::Node(_) => None,
+        }
+    }
+
+    fn of_node(self) -> Option<OfNode> {
+        match self {
+            Look::Node(look) | Look::Both(_, look) => Some(look),
+            Look::Site(_) => None,
+        }
+    }
 }
 
 impl Rule {
     /// What the rule finds, at the levels that the options give it; a message that says so when it finds nothing, or is switched off.
     #[must_use]
     pub fn run(&self, site: &Site<'_>) -> Vec<Finding> {
-        let wanted = site.options.levels.get(self.id).copied();
-        let mut report = Report::default();
-        if wanted == Some(LevelOverride::Off) {
-            self.remark(&mut report, SWITCHED_OFF);
-            return report.into_findings();
+        if self.is_off(site.options) {
+            return self.findings(Report::default(), site.options);
         }
-        (self.run)(self, site, &mut report);
+        let mut report = self.of_site(site);
+        if let Some(look) = self.look.of_node() {
+            for node in site.nodes() {
+                look(self, site, node, &mut report);
+            }
+        }
+        self.findings(report, site.options)
+    }
+
+    fn of_site(&self, site: &Site<'_>) -> Report {
+        let mut report = Report::default();
+        if let Some(look) = self.look.of_site() {
+            look(self, site, &mut report);
+        }
+        report
+    }
+
+    fn is_off(&self, options: &Options) -> bool {
+        options.levels.get(self.id) == Some(&LevelOverride::Off)
+    }
+
+    /// What was found, at the levels that the options give it.
+    fn findings(&self, mut report: Report, options: &Options) -> Vec<Finding> {
         if report.is_empty() {
-            self.remark(&mut report, SUCCESSFUL);
+            let remark = if self.is_off(options) {
+                SWITCHED_OFF
+            } else {
+                SUCCESSFUL
+            };
+            self.remark(&mut report, remark);
             return report.into_findings();
         }
         let mut findings = report.into_findings();
+        let wanted = options.levels.get(self.id).copied();
         if let Some(level) = wanted.and_then(LevelOverride::level) {
             for finding in &mut findings {
                 finding.level = level;
@@ -194,8 +253,55 @@ pub fn validate_with(
     if compiled.design.nodes.len() < MANY_NODES {
         return ALL.iter().flat_map(|rule| rule.run(&site)).collect();
     }
-    let findings = parallel::map(ALL, |rule| rule.run(&site));
-    findings.into_iter().flatten().collect()
+    let on = |rule: &&&'static Rule| !rule.is_off(options);
+    let of_site = ALL.iter().filter(on).map(|rule| Portion::Site(rule));
+    let of_nodes = compiled.design.nodes.chunks(TILE).map(Portion::Nodes);
+    let portions: Vec<Portion<'_>> = of_site.chain(of_nodes).collect();
+    let mut reports: Vec<Report> = Vec::new();
+    reports.resize_with(ALL.len(), Report::default);
+    let found = parallel::map(&portions, |portion| portion.judge(&site));
+    for (number, report) in found.into_iter().flatten() {
+        reports[number].absorb(report);
+    }
+    let reports = ALL.iter().zip(reports);
+    reports
+        .flat_map(|(rule, report)| rule.findings(report, options))
+        .collect()
+}
+
+/// Nodes that are taken through all rules together.
+const TILE: usize = 64;
+
+/// What one thread does before it looks for more.
+enum Portion<'a> {
+    /// What one rule says of the site as a whole.
+    Site(&'static Rule),
+    /// What all rules say of some nodes.
+    Nodes(&'a [Arc<Node>]),
+}
+
+impl Portion<'_> {
+    /// What was found, with the number of the rule in [`ALL`].
+    fn judge(&self, site: &Site<'_>) -> Vec<(usize, Report)> {
+        let rules = ALL.iter().enumerate();
+        let found = rules.filter_map(|(number, rule)| {
+            let report = match self {
+                Portion::Site(only) if std::ptr::eq(*only, *rule) => rule.of_site(site),
+                Portion::Site(_) => return None,
+                Portion::Nodes(_) if rule.is_off(site.options) => return None,
+                Portion::Nodes(nodes) => {
+                    let look = rule.look.of_node()?;
+                    let mut report = Report::default();
+                    for node in *nodes {
+                        look(rule, site, node, &mut report);
+                    }
+                    report
+                }
+            };
+            (!report.is_empty()).then_some((number, report))
+        });
+        found.collect()
+    }
 }
 
 /// A rule whose faults compilation finds.

@@ -1,10 +1,11 @@
 //! Node filters at work.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use drydock_model::effective::{EffectiveDesign, Node, Rack};
 use drydock_model::filter::{Filter, NodeFilter, SetType};
+use hashbrown::{HashMap, HashSet};
 
 /// A filter that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,17 +1,13 @@
-//! Boot actions and the nodes they target.
+//! Boot actions.
 
 use std::collections::BTreeMap;
 
 use drydock_model::design::{AssetData, AssetPart, Kind, Part};
-use drydock_model::effective::{Asset, AssetKind, BootAction, EffectiveDesign, Node};
-use drydock_model::finding::Level;
+use drydock_model::effective::{Asset, AssetKind, BootAction};
 
-use super::filter;
 use super::read::Reader;
 use crate::index::Index;
-use crate::report::{Report, at};
-use crate::rules::boot::FILTER;
-use crate::select::Selector;
+use crate::report::Report;
 
 /// The boot actions in design order.
 pub(super) fn compile(index: &Index<'_>, report: &mut Report) -> Vec<BootAction> {
@@ -133,64 +129,6 @@ fn permissions(reader: &mut Reader<'_, '_>, path: &[&str], text: Option<&str>) -
                 "write octal digits, for instance '644'",
             );
             None
-        }
-    }
-}
-
-/// Notes on every node which boot actions target it.
-pub(super) fn target(
-    index: &Index<'_>,
-    design: &EffectiveDesign,
-    nodes: &mut [Node],
-    report: &mut Report,
-) {
-    filter::check(index, design, nodes, report);
-    let more = filter::may_have_more(index, report);
-    for action in &design.boot_actions {
-        let selector = match &action.node_filter {
-            None => None,
-            Some(filter) => match Selector::new(filter, &design.racks) {
-                Ok(selector) => Some(selector),
-                Err(error) => {
-                    if let Some(document) = index.get(Kind::BootAction, &action.name) {
-                        let message = format!("BootAction {}: {error}", action.name);
-                        let advice =
-                            "name a criterion, or leave node_filter out to mean every node";
-                        let members = &filter.filter_set;
-                        let empty = members.iter().position(|member| !member.has_criterion());
-                        let number = empty.unwrap_or_default().to_string();
-                        let path = ["node_filter", "filter_set", &number];
-                        report.add(&FILTER, message, advice, at(document, &path));
-                    }
-                    continue;
-                }
-            },
-        };
-        let mut any = false;
-        for node in nodes.iter_mut() {
-            if selector
-                .as_ref()
-                .is_none_or(|selector| selector.matches(node))
-            {
-                node.boot_actions.push(action.name.clone());
-                any = true;
-            }
-        }
-        if let (false, true, Some(document)) = (
-            any || more,
-            selector.is_some(),
-            index.get(Kind::BootAction, &action.name),
-        ) {
-            report.add_level(
-                &FILTER,
-                Level::Warning,
-                format!(
-                    "BootAction {}: its node_filter selects no node",
-                    action.name
-                ),
-                "correct the filter, or remove the boot action",
-                at(document, &["node_filter"]),
-            );
         }
     }
 }

@@ -1,8 +1,7 @@
 //! What is known to be missing from a compiled design. What would be told of it only because of that is no fault of its own.
 
-use std::collections::HashSet;
-
 use drydock_model::ingest::Unread;
+use hashbrown::HashSet;
 
 /// The gaps of a compiled design; none in one that is whole.
 #[derive(Clone, Debug, Default)]

@@ -1,11 +1,11 @@
 //! Hardware profiles, their aliases, and what kernel parameters take from them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use drydock_model::design::{Document, HardwarePart, HugepagesPart, Kind, Ordered, Part, Scalar};
 use drydock_model::effective::{Device, DeviceAlias, Hardware};
 use drydock_model::finding::Level;
+use hashbrown::HashMap;
 
 use super::read::Reader;
 use crate::index::Index;

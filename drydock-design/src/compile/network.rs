@@ -1,6 +1,5 @@
 //! Links and networks, with the routes of route domains.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use drydock_model::design::{
@@ -9,6 +8,7 @@ use drydock_model::design::{
 use drydock_model::effective::{
     BondMode, Bonding, DhcpRelay, Link, Network, Range, RangeKind, Route,
 };
+use hashbrown::HashMap;
 use ipnet::IpNet;
 
 use super::read::Reader;

@@ -1,6 +1,6 @@
 //! Nodes with everything they inherit.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use drydock_model::design::{
@@ -9,9 +9,11 @@ use drydock_model::design::{
 use drydock_model::effective::{
     Address, Addressing, EffectiveDesign, Hardware, Interface, Network, Node, Oob, Platform, Sriov,
 };
+use hashbrown::HashMap;
 use secrecy::SecretString;
 
 use super::profile::Profiles;
+use super::target::Targets;
 use super::{hardware, refer, storage, texts};
 use crate::index::Index;
 use crate::inherit::Inherited;
@@ -57,12 +59,12 @@ impl Draft<'_, '_> {
     }
 }
 
-/// The nodes in design order, without their boot actions.
+/// The nodes in design order. The design has all but its nodes already.
 pub(super) fn compile(
     index: &Index<'_>,
     design: &EffectiveDesign,
     report: &mut Report,
-) -> Vec<Node> {
+) -> Vec<Arc<Node>> {
     let profiles = Profiles::resolve(index, report);
     let hardware = hardware::compile(index, report);
     let networks: HashMap<&str, &Network> = design
@@ -75,6 +77,7 @@ pub(super) fn compile(
         profiles,
         hardware,
         networks,
+        targets: Targets::new(design),
     };
     let documents: Vec<&Document> = index.of(Kind::BaremetalNode).collect();
     let portions: Vec<&[&Document]> = documents.chunks(PORTION).collect();
@@ -83,6 +86,7 @@ pub(super) fn compile(
         nodes.extend(compiled);
         report.absorb(found);
     }
+    site.targets.tell(index, nodes.len(), report);
     nodes
 }
 
@@ -104,14 +108,16 @@ struct Shared<'a, 'r> {
     profiles: Profiles<'a>,
     hardware: HashMap<&'a str, Arc<Hardware>>,
     networks: HashMap<&'r str, &'r Network>,
+    targets: Targets<'r>,
 }
 
 impl<'a> Shared<'a, '_> {
-    fn nodes(&self, documents: &[&'a Document]) -> (Vec<Node>, Report) {
+    fn nodes(&self, documents: &[&'a Document]) -> (Vec<Arc<Node>>, Report) {
         let mut report = Report::default();
         let nodes = documents
             .iter()
             .filter_map(|document| self.node(document, &mut report))
+            .map(Arc::new)
             .collect();
         (nodes, report)
     }
@@ -168,6 +174,7 @@ impl<'a> Shared<'a, '_> {
         if let Some(domain) = primary.and_then(|network| network.dns_domain.clone()) {
             node.domain = domain;
         }
+        node.boot_actions = self.targets.of(&node);
         Some(node)
     }
 }

@@ -1,9 +1,9 @@
 //! Host profiles, each with everything it inherits. Every profile is resolved once, however many nodes use it.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use drydock_model::design::{Document, HostPart, Kind};
+use hashbrown::{HashMap, HashSet};
 
 use super::refer;
 use crate::index::Index;

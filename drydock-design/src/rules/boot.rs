@@ -2,13 +2,12 @@
 
 mod templates;
 
-use std::collections::{HashMap, HashSet};
-
 use drydock_model::design::Kind;
-use drydock_model::effective::{Asset, AssetKind, BootAction};
+use drydock_model::effective::{Asset, AssetKind, BootAction, Node};
 use drydock_model::finding::Level;
+use hashbrown::{HashMap, HashSet};
 
-use super::{Rule, Site, from_compilation};
+use super::{Look, Rule, Site, from_compilation};
 use crate::report::Report;
 
 pub(crate) use templates::TEMPLATE;
@@ -22,7 +21,7 @@ pub(crate) static FILTER: Rule = Rule {
     what: "The node filter of a boot action names a criterion (error), selects some node, and names only nodes, tags, racks and labels that there are (warning).",
     why: "A filter without a criterion could mean the whole site by accident; one that selects nothing does nothing.",
     fix: "Name a criterion that nodes meet, or leave node_filter out to mean every node.",
-    run: from_compilation,
+    look: Look::Site(from_compilation),
 };
 
 /// No two assets of a node are written to one path.
@@ -34,7 +33,7 @@ pub(crate) static PATH: Rule = Rule {
     what: "No two assets of a boot action, or of two boot actions of one node, have the same path and different contents.",
     why: "The one that is written last is left, and the other is lost.",
     fix: "Give each asset a path of its own, or narrow the node filters.",
-    run: paths,
+    look: Look::Site(paths),
 };
 
 fn paths(rule: &Rule, site: &Site<'_>, report: &mut Report) {
@@ -95,7 +94,7 @@ pub(crate) static DEFINED: Rule = Rule {
     what: "Each node is a target of some boot action.",
     why: "A node without one is an operating system with nothing on it, and does not report that it came up.",
     fix: "Widen the node filter of a boot action, or leave it out to mean every node.",
-    run: defined,
+    look: Look::Node(defined),
 };
 
 /// Package lists list packages, with versions that Debian knows.
@@ -107,22 +106,17 @@ pub(crate) static PACKAGES: Rule = Rule {
     what: "A pkg_list asset has packages or a location, its packages have names that Debian knows, and its versions have the form of Debian: [epoch:]version[-revision]; nothing means any version.",
     why: "The installation of the packages fails when the machine first boots.",
     fix: "Write package: version as apt shows it, or package with nothing behind it.",
-    run: packages,
+    look: Look::Site(packages),
 };
 
-fn defined(rule: &Rule, site: &Site<'_>, report: &mut Report) {
-    if site.lacks(&[Kind::BootAction]) {
+fn defined(rule: &Rule, site: &Site<'_>, node: &Node, report: &mut Report) {
+    // Tags, which a profile gives, may be what a filter selects by.
+    if !node.boot_actions.is_empty() || !site.is_whole(node) || site.lacks(&[Kind::BootAction]) {
         return;
     }
-    // Tags, which a profile gives, may be what a filter selects by.
-    for node in site
-        .whole_nodes()
-        .filter(|node| node.boot_actions.is_empty())
-    {
-        let message = format!("BaremetalNode {} is a target of no boot action", node.name);
-        let advice = "widen the filter of one, so that it does what each node needs at its end";
-        report.add(rule, message, advice, site.of_node(node, &[]));
-    }
+    let message = format!("BaremetalNode {} is a target of no boot action", node.name);
+    let advice = "widen the filter of one, so that it does what each node needs at its end";
+    report.add(rule, message, advice, site.of_node(node, &[]));
 }
 
 fn packages(rule: &Rule, site: &Site<'_>, report: &mut Report) {

@@ -2,7 +2,7 @@
 
 use drydock_model::finding::Level;
 
-use super::{Rule, Site, from_compilation};
+use super::{Look, Rule, Site, from_compilation};
 use crate::report::{Advice, Place, Report, whole};
 
 /// Kind and name are unique.
@@ -14,7 +14,7 @@ pub(crate) static UNIQUE: Rule = Rule {
     what: "No two documents have the same kind and name.",
     why: "Only the first counts; whatever the second says would silently be lost.",
     fix: "Remove or rename one of the two.",
-    run: from_compilation,
+    look: Look::Site(from_compilation),
 };
 
 /// One region: the keys and repositories of a second would silently be lost.
@@ -26,7 +26,7 @@ pub(crate) static ONE_REGION: Rule = Rule {
     what: "A site has one Region.",
     why: "The SSH keys and repositories of a second Region would silently be lost.",
     fix: "Put the keys and repositories of both into one Region.",
-    run: from_compilation,
+    look: Look::Site(from_compilation),
 };
 
 /// Keys that nothing reads, where the published schema allows any.
@@ -38,7 +38,7 @@ pub(crate) static UNREAD: Rule = Rule {
     what: "Nothing stands in a document that Drydock does not read, in those places where the published schema allows any key.",
     why: "A misspelt key is passed over, and what it says never reaches the machine.",
     fix: "Correct the key's spelling, or remove it.",
-    run: unread,
+    look: Look::Site(unread),
 };
 
 fn unread(rule: &Rule, site: &Site<'_>, report: &mut Report) {

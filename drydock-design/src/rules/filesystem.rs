@@ -1,13 +1,12 @@
 //! File systems: their types and options, and what tells one from another.
 
-use std::collections::HashMap;
-
 use drydock_model::effective::Node;
 use drydock_model::finding::Level;
 use drydock_model::tree::nearest;
+use hashbrown::HashMap;
 
 use super::storage::volumes;
-use super::{Rule, Site};
+use super::{Look, Rule, Site};
 use crate::report::{Advice, Report};
 
 /// File systems are of a known type.
@@ -19,7 +18,7 @@ pub(super) static FILESYSTEM: Rule = Rule {
     what: "The type of a file system is one that provisioners know, and its mount options have no blanks.",
     why: "A type that the provisioner does not know ends the preparation of the machine; what stands behind a blank in a line of fstab is another field (fstab(5)).",
     fix: "Correct the type, and write options with commas between them.",
-    run: filesystems,
+    look: Look::Node(filesystems),
 };
 
 /// What tells one file system from another is not shared.
@@ -31,7 +30,7 @@ pub(super) static IDENTITY: Rule = Rule {
     what: "A UUID of a partition, volume group, logical volume or file system, and a label of a file system, is used once on a node.",
     why: "Which of the two is mounted, or assembled, changes from boot to boot.",
     fix: "Give each its own, or leave it out and let the machine choose.",
-    run: identity,
+    look: Look::Node(identity),
 };
 
 /// Those of MaaS and of the kernel that a design can ask for.
@@ -40,33 +39,31 @@ const TYPES: [&str; 20] = [
     "zfs", "zfsroot", "jfs", "f2fs", "ntfs", "lvm-pv", "raid", "bcache", "vmfs6",
 ];
 
-fn filesystems(rule: &Rule, site: &Site<'_>, report: &mut Report) {
-    for node in site.nodes() {
-        for volume in volumes(node) {
-            let Some(filesystem) = volume.filesystem else {
-                continue;
+fn filesystems(rule: &Rule, site: &Site<'_>, node: &Node, report: &mut Report) {
+    for volume in volumes(node) {
+        let Some(filesystem) = volume.filesystem else {
+            continue;
+        };
+        let kind = filesystem.fstype.as_str();
+        if !TYPES.contains(&kind) {
+            let message = format!(
+                "{} on {} has a file system of the unknown type {kind:?}",
+                volume.name, volume.holder
+            );
+            let advice = match nearest(kind, TYPES.iter().copied()) {
+                Some(near) => Advice::write(near, kind, format!("did you mean {near}?")),
+                None => format!("known are {}", TYPES.join(", ")).into(),
             };
-            let kind = filesystem.fstype.as_str();
-            if !TYPES.contains(&kind) {
-                let message = format!(
-                    "{} on {} has a file system of the unknown type {kind:?}",
-                    volume.name, volume.holder
-                );
-                let advice = match nearest(kind, TYPES.iter().copied()) {
-                    Some(near) => Advice::write(near, kind, format!("did you mean {near}?")),
-                    None => format!("known are {}", TYPES.join(", ")).into(),
-                };
-                let place = site.of_node(node, &volume.path(&["filesystem", "fstype"]));
-                report.add(rule, message, advice, place);
-            }
-            if filesystem.mount_options.contains(char::is_whitespace) {
-                let message = format!(
-                    "the mount options of {} on {} have a blank",
-                    volume.name, volume.holder
-                );
-                let place = site.of_node(node, &volume.path(&["filesystem", "mount_options"]));
-                report.add(rule, message, "write commas between them", place);
-            }
+            let place = site.of_node(node, &volume.path(&["filesystem", "fstype"]));
+            report.add(rule, message, advice, place);
+        }
+        if filesystem.mount_options.contains(char::is_whitespace) {
+            let message = format!(
+                "the mount options of {} on {} have a blank",
+                volume.name, volume.holder
+            );
+            let place = site.of_node(node, &volume.path(&["filesystem", "mount_options"]));
+            report.add(rule, message, "write commas between them", place);
         }
     }
 }
@@ -78,26 +75,24 @@ struct Mark<'a> {
     path: Vec<&'a str>,
 }
 
-fn identity(rule: &Rule, site: &Site<'_>, report: &mut Report) {
-    for node in site.nodes() {
-        let mut first: HashMap<(&str, String), Vec<&str>> = HashMap::new();
-        for Mark { what, value, path } in marks(node) {
-            // Hexadecimal digits have no case; labels have.
-            let key = match what {
-                LABEL => value.to_owned(),
-                _ => value.to_ascii_lowercase(),
-            };
-            let Some(other) = first.insert((what, key), path.clone()) else {
-                continue;
-            };
-            let message = format!(
-                "the {what} {value} stands at {} and at {}",
-                other.join("."),
-                path.join(".")
-            );
-            let place = site.of_node(node, &path);
-            report.add(rule, message, "give each its own", place);
-        }
+fn identity(rule: &Rule, site: &Site<'_>, node: &Node, report: &mut Report) {
+    let mut first: HashMap<(&str, String), Vec<&str>> = HashMap::new();
+    for Mark { what, value, path } in marks(node) {
+        // Hexadecimal digits have no case; labels have.
+        let key = match what {
+            LABEL => value.to_owned(),
+            _ => value.to_ascii_lowercase(),
+        };
+        let Some(other) = first.insert((what, key), path.clone()) else {
+            continue;
+        };
+        let message = format!(
+            "the {what} {value} stands at {} and at {}",
+            other.join("."),
+            path.join(".")
+        );
+        let place = site.of_node(node, &path);
+        report.add(rule, message, "give each its own", place);
     }
 }
 

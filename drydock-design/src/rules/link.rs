@@ -1,11 +1,11 @@
 //! Links: bonding, MTU, trunking.
 
 use drydock_model::design::Kind;
-use drydock_model::effective::BondMode;
+use drydock_model::effective::{BondMode, Node};
 use drydock_model::finding::Level;
 
 use super::network::is_noconfig;
-use super::{Rule, Site};
+use super::{Look, Rule, Site};
 use crate::report::Report;
 
 /// A bond's options fit its mode, and several ports need a bond.
@@ -17,7 +17,7 @@ pub(crate) static BOND: Rule = Rule {
     what: "The options of a link's bonding fit its mode, delays are not shorter than the monitoring interval, and an interface of several slaves has a link with bonding.",
     why: "The provisioner refuses such a bond, or its options have no effect.",
     fix: "Remove the option, or choose the mode it is for; 802.3ad takes them all.",
-    run: bond,
+    look: Look::Both(bond, bond_of),
 };
 
 /// MTUs are sane, and a network's is not above its link's.
@@ -29,7 +29,7 @@ pub(crate) static MTU: Rule = Rule {
     what: "MTUs lie in 1280 to 65536, and that of a network is not above that of its link.",
     why: "IPv6 needs 1280; larger frames than the link takes are dropped.",
     fix: "Use 1500 (standard) or 9000 to 9100 (jumbo), and raise the link's MTU with the network's.",
-    run: mtu,
+    look: Look::Site(mtu),
 };
 
 /// Several networks need trunking; an untrunked link needs one untagged network.
@@ -41,7 +41,7 @@ pub(crate) static TRUNKING: Rule = Rule {
     what: "A link with several networks has trunking, and one without has an untagged default network (error). The default network is among those allowed (warning).",
     why: "Without tags only one network can use the link.",
     fix: "Set trunking.mode to 802.1q, or allow one network and make it the default.",
-    run: trunking,
+    look: Look::Site(trunking),
 };
 
 const MTU_LEAST: u32 = 1280;
@@ -103,28 +103,30 @@ fn bond(rule: &Rule, site: &Site<'_>, report: &mut Report) {
             }
         }
     }
-    for node in site.nodes() {
-        for interface in &node.interfaces {
-            let bonded = site.compiled.gaps.bonding.contains(&interface.link)
-                || site
-                    .links
-                    .get(interface.link.as_str())
-                    .is_none_or(|link| link.bonding.mode != BondMode::Disabled);
-            if interface.slaves.len() > 1 && !bonded {
-                let place = site.of_node(node, &["interfaces", &interface.name, "slaves"]);
-                let message = format!(
-                    "interface {} has {} slaves, but bonding is disabled on NetworkLink {}",
-                    interface.name,
-                    interface.slaves.len(),
-                    interface.link
-                );
-                report.add(
-                    rule,
-                    message,
-                    "set a bonding mode on the link, or leave one slave",
-                    place,
-                );
-            }
+}
+
+/// As [`bond`], of one node.
+fn bond_of(rule: &Rule, site: &Site<'_>, node: &Node, report: &mut Report) {
+    for interface in &node.interfaces {
+        let bonded = site.compiled.gaps.bonding.contains(&interface.link)
+            || site
+                .links
+                .get(interface.link.as_str())
+                .is_none_or(|link| link.bonding.mode != BondMode::Disabled);
+        if interface.slaves.len() > 1 && !bonded {
+            let place = site.of_node(node, &["interfaces", &interface.name, "slaves"]);
+            let message = format!(
+                "interface {} has {} slaves, but bonding is disabled on NetworkLink {}",
+                interface.name,
+                interface.slaves.len(),
+                interface.link
+            );
+            report.add(
+                rule,
+                message,
+                "set a bonding mode on the link, or leave one slave",
+                place,
+            );
         }
     }
 }
@@ -262,29 +264,27 @@ pub(crate) static BOND_SLAVES: Rule = Rule {
     what: "An interface on a link with bonding has two slaves at least, those apart that are for provisioning only (label noconfig).",
     why: "A bond of one port survives the loss of no port; often the second is missing by mistake.",
     fix: "Add the second slave, or use a link without bonding.",
-    run: bond_slaves,
+    look: Look::Node(bond_slaves),
 };
 
-fn bond_slaves(rule: &Rule, site: &Site<'_>, report: &mut Report) {
-    for node in site.nodes() {
-        for interface in &node.interfaces {
-            let bonded = site
-                .links
-                .get(interface.link.as_str())
-                .is_some_and(|link| link.bonding.mode != BondMode::Disabled);
-            let slaves = interface.slaves.len();
-            if !bonded || slaves > 1 || is_noconfig(site, interface) {
-                continue;
-            }
-            let message = format!(
-                "interface {} is a bond on NetworkLink {}, with {}",
-                interface.name,
-                interface.link,
-                if slaves == 1 { "one slave" } else { "no slave" }
-            );
-            let advice = "name all its slaves, or use a link without bonding";
-            let place = site.of_node(node, &["interfaces", &interface.name, "slaves"]);
-            report.add(rule, message, advice, place);
+fn bond_slaves(rule: &Rule, site: &Site<'_>, node: &Node, report: &mut Report) {
+    for interface in &node.interfaces {
+        let bonded = site
+            .links
+            .get(interface.link.as_str())
+            .is_some_and(|link| link.bonding.mode != BondMode::Disabled);
+        let slaves = interface.slaves.len();
+        if !bonded || slaves > 1 || is_noconfig(site, interface) {
+            continue;
         }
+        let message = format!(
+            "interface {} is a bond on NetworkLink {}, with {}",
+            interface.name,
+            interface.link,
+            if slaves == 1 { "one slave" } else { "no slave" }
+        );
+        let advice = "name all its slaves, or use a link without bonding";
+        let place = site.of_node(node, &["interfaces", &interface.name, "slaves"]);
+        report.add(rule, message, advice, place);
     }
 }

@@ -1,14 +1,14 @@
 //! Networks and the addresses on them.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use drydock_model::design::Kind;
 use drydock_model::effective::{Interface, Link, Node};
 use drydock_model::finding::Level;
+use hashbrown::HashMap;
 use ipnet::IpNet;
 
-use super::{Rule, Site, from_compilation};
+use super::{Look, Rule, Site, from_compilation};
 use crate::compile::network::same_family;
 use crate::report::{Advice, Report};
 
@@ -21,7 +21,7 @@ pub(crate) static ALLOWED: Rule = Rule {
     what: "A network is allowed on one link only, and an interface carries only networks that its link allows.",
     why: "A network that crosses two links has no one way; one that the link does not carry gets no traffic.",
     fix: "Add the network to allowed_networks of the one link it is on, or take it off the interface.",
-    run: allowed,
+    look: Look::Both(allowed, allowed_on),
 };
 
 /// Addresses and gateways lie in their networks.
@@ -33,7 +33,7 @@ pub(crate) static LOCALITY: Rule = Rule {
     what: "The address of a node and the gateway of a route lie in their network (an IPv6 gateway may be link-local), a gateway is of the family of the subnet that it leads to, and the address of a node is neither its first nor its last (IPv4).",
     why: "The machine could not be reached under the address, nor reach the gateway.",
     fix: "Choose an address of the network.",
-    run: locality,
+    look: Look::Both(locality, locality_of),
 };
 
 /// An address belongs to one node.
@@ -45,7 +45,7 @@ pub(crate) static DUPLICATE_ADDRESS: Rule = Rule {
     what: "An address is used once, by one node or as a gateway.",
     why: "Two machines with one address disturb each other, and which of them answers changes.",
     fix: "Give each node an address of its own.",
-    run: duplicate_address,
+    look: Look::Site(duplicate_address),
 };
 
 /// A CIDR has no host bits.
@@ -57,7 +57,7 @@ pub(crate) static CIDR: Rule = Rule {
     what: "The CIDR of a network has no host bits.",
     why: "It may be a slip in the address or in the prefix length, and provisioners refuse it.",
     fix: "Write the CIDR that the message gives, or correct the prefix length.",
-    run: cidr,
+    look: Look::Site(cidr),
 };
 
 /// VLAN ids are in range and unique on a link; one network of a link is untagged.
@@ -69,7 +69,7 @@ pub(crate) static VLAN: Rule = Rule {
     what: "VLAN ids lie in 1 to 4094 (0 and absent mean untagged); on one link each is used once, and one network at most is untagged.",
     why: "Frames of the two networks could not be told apart.",
     fix: "Give each network of a link a VLAN of its own.",
-    run: vlan,
+    look: Look::Site(vlan),
 };
 
 /// A network is on some link.
@@ -81,7 +81,7 @@ pub(crate) static UNLINKED: Rule = Rule {
     what: "Each network is allowed on some link.",
     why: "No interface can carry it.",
     fix: "Add it to allowed_networks of its NetworkLink, or remove it.",
-    run: unlinked,
+    look: Look::Site(unlinked),
 };
 
 fn allowed(rule: &Rule, site: &Site<'_>, report: &mut Report) {
@@ -108,27 +108,28 @@ fn allowed(rule: &Rule, site: &Site<'_>, report: &mut Report) {
             }
         }
     }
-    for node in site.nodes() {
-        for interface in &node.interfaces {
-            let Some(link) = site.links.get(interface.link.as_str()) else {
-                continue;
-            };
-            for network in interface
-                .networks
-                .iter()
-                .filter(|network| !link.allowed_networks.contains(network))
-            {
-                let place =
-                    site.of_node(node, &["interfaces", &interface.name, "networks", network]);
-                let message = format!(
-                    "interface {} carries network {network}, which NetworkLink {} does not allow",
-                    interface.name, link.name
-                );
-                let advice = format!(
-                    "add {network} to allowed_networks of the link, or remove it from the interface"
-                );
-                report.add(rule, message, advice, place);
-            }
+}
+
+/// As [`allowed`], of one node.
+fn allowed_on(rule: &Rule, site: &Site<'_>, node: &Node, report: &mut Report) {
+    for interface in &node.interfaces {
+        let Some(link) = site.links.get(interface.link.as_str()) else {
+            continue;
+        };
+        for network in interface
+            .networks
+            .iter()
+            .filter(|network| !link.allowed_networks.contains(network))
+        {
+            let place = site.of_node(node, &["interfaces", &interface.name, "networks", network]);
+            let message = format!(
+                "interface {} carries network {network}, which NetworkLink {} does not allow",
+                interface.name, link.name
+            );
+            let advice = format!(
+                "add {network} to allowed_networks of the link, or remove it from the interface"
+            );
+            report.add(rule, message, advice, place);
         }
     }
 }
@@ -181,28 +182,30 @@ fn locality(rule: &Rule, site: &Site<'_>, report: &mut Report) {
             }
         }
     }
-    for node in site.nodes() {
-        for (name, address, network) in site.statics(node) {
-            let Some(network) = network else { continue };
-            let fault = if !network.cidr.contains(&address) {
-                "not in"
-            } else if is_no_hosts(address, network.cidr) {
-                "that of no machine in"
-            } else {
-                continue;
-            };
-            let message = format!(
-                "BaremetalNode {}: the address {address} is {fault} network {name}, {}",
-                node.name,
-                network.cidr.trunc()
-            );
-            report.add(
-                rule,
-                message,
-                "choose an address of the network",
-                site.of_address(node, name),
-            );
-        }
+}
+
+/// As [`locality`], of one node.
+fn locality_of(rule: &Rule, site: &Site<'_>, node: &Node, report: &mut Report) {
+    for (name, address, network) in site.statics(node) {
+        let Some(network) = network else { continue };
+        let fault = if !network.cidr.contains(&address) {
+            "not in"
+        } else if is_no_hosts(address, network.cidr) {
+            "that of no machine in"
+        } else {
+            continue;
+        };
+        let message = format!(
+            "BaremetalNode {}: the address {address} is {fault} network {name}, {}",
+            node.name,
+            network.cidr.trunc()
+        );
+        report.add(
+            rule,
+            message,
+            "choose an address of the network",
+            site.of_address(node, name),
+        );
     }
 }
 

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use drydock_model::design::{Kind, Part};
-use drydock_model::effective::{Address, Network, Range, RangeKind};
+use drydock_model::effective::{Address, Network, Node, Range, RangeKind};
 use drydock_model::finding::Level;
 
-use super::{Rule, Site};
+use super::{Look, Rule, Site};
 use crate::report::{Place, Report};
 
 /// Ranges lie in their network and do not overlap.
@@ -18,7 +18,7 @@ pub(crate) static SHAPE: Rule = Rule {
     what: "Address ranges lie in their network and do not overlap.",
     why: "Addresses would be given out that do not belong to the network, or twice.",
     fix: "Correct start and end.",
-    run: shape,
+    look: Look::Site(shape),
 };
 
 /// No node's address and no gateway lies where others are given out.
@@ -30,7 +30,7 @@ pub(crate) static USE: Rule = Rule {
     what: "No address of a node lies in a dhcp or reserved range, and no gateway in a dhcp range.",
     why: "DHCP may give the address to another machine.",
     fix: "Choose an address outside of the range, or move the range.",
-    run: use_of,
+    look: Look::Both(use_of, use_by),
 };
 
 /// A node's address lies in the static range, where there is one.
@@ -42,7 +42,7 @@ pub(crate) static STATIC: Rule = Rule {
     what: "An address lies in the static range, where a network declares one.",
     why: "Others who read the design take the addresses outside of it for free.",
     fix: "Widen the range, or choose another address.",
-    run: statics,
+    look: Look::Node(statics),
 };
 
 /// DHCP needs a range.
@@ -54,7 +54,7 @@ pub(crate) static DHCP: Rule = Rule {
     what: "A network on which a node gets its address by DHCP has a dhcp range.",
     why: "Nothing would answer the node's request.",
     fix: "Add a dhcp range to the network, or give the node an address.",
-    run: dhcp,
+    look: Look::Node(dhcp),
 };
 
 fn contains(range: &Range, address: IpAddr) -> bool {
@@ -145,26 +145,6 @@ fn shape(rule: &Rule, site: &Site<'_>, report: &mut Report) {
 }
 
 fn use_of(rule: &Rule, site: &Site<'_>, report: &mut Report) {
-    for node in site.nodes() {
-        for (name, address, network) in site.statics(node) {
-            let ranges = network.into_iter().flat_map(|network| &network.ranges);
-            for range in
-                ranges.filter(|range| range.kind != RangeKind::Static && contains(range, address))
-            {
-                let message = format!(
-                    "BaremetalNode {}: the address {address} is in the {} of network {name}",
-                    node.name,
-                    show(range)
-                );
-                report.add(
-                    rule,
-                    message,
-                    "choose an address outside that range",
-                    site.of_address(node, name),
-                );
-            }
-        }
-    }
     for network in &site.compiled.design.networks {
         let dhcp = || {
             network
@@ -186,62 +166,80 @@ fn use_of(rule: &Rule, site: &Site<'_>, report: &mut Report) {
     }
 }
 
-fn statics(rule: &Rule, site: &Site<'_>, report: &mut Report) {
-    for node in site.nodes() {
-        for (name, address, network) in site.statics(node) {
-            let Some(network) = network.filter(|network| network.cidr.contains(&address)) else {
-                continue;
-            };
-            let mut declared = network
-                .ranges
-                .iter()
-                .filter(|range| range.kind == RangeKind::Static)
-                .peekable();
-            let elsewhere = network
-                .ranges
-                .iter()
-                .any(|range| range.kind != RangeKind::Static && contains(range, address));
-            if declared.peek().is_some()
-                && !elsewhere
-                && !declared.any(|range| contains(range, address))
-            {
-                let message = format!(
-                    "BaremetalNode {}: the address {address} is outside the static range of network {name}",
-                    node.name
-                );
-                report.add(
-                    rule,
-                    message,
-                    "widen the range, or choose another address",
-                    site.of_address(node, name),
-                );
-            }
+/// As [`use_of`], of one node.
+fn use_by(rule: &Rule, site: &Site<'_>, node: &Node, report: &mut Report) {
+    for (name, address, network) in site.statics(node) {
+        let ranges = network.into_iter().flat_map(|network| &network.ranges);
+        for range in
+            ranges.filter(|range| range.kind != RangeKind::Static && contains(range, address))
+        {
+            let message = format!(
+                "BaremetalNode {}: the address {address} is in the {} of network {name}",
+                node.name,
+                show(range)
+            );
+            report.add(
+                rule,
+                message,
+                "choose an address outside that range",
+                site.of_address(node, name),
+            );
         }
     }
 }
 
-fn dhcp(rule: &Rule, site: &Site<'_>, report: &mut Report) {
-    for node in site.nodes() {
-        for entry in node
-            .addressing
+fn statics(rule: &Rule, site: &Site<'_>, node: &Node, report: &mut Report) {
+    for (name, address, network) in site.statics(node) {
+        let Some(network) = network.filter(|network| network.cidr.contains(&address)) else {
+            continue;
+        };
+        let mut declared = network
+            .ranges
             .iter()
-            .filter(|entry| entry.address == Address::Dhcp)
+            .filter(|range| range.kind == RangeKind::Static)
+            .peekable();
+        let elsewhere = network
+            .ranges
+            .iter()
+            .any(|range| range.kind != RangeKind::Static && contains(range, address));
+        if declared.peek().is_some()
+            && !elsewhere
+            && !declared.any(|range| contains(range, address))
         {
-            let Some(network) = site.networks.get(entry.network.as_str()) else {
-                continue;
-            };
-            if !network
-                .ranges
-                .iter()
-                .any(|range| range.kind == RangeKind::Dhcp)
-            {
-                let message = format!(
-                    "BaremetalNode {} gets its address on network {} by DHCP, but the network has no dhcp range",
-                    node.name, network.name
-                );
-                let advice = "add a dhcp range to the network, or give the node an address";
-                report.add(rule, message, advice, site.of_address(node, &network.name));
-            }
+            let message = format!(
+                "BaremetalNode {}: the address {address} is outside the static range of network {name}",
+                node.name
+            );
+            report.add(
+                rule,
+                message,
+                "widen the range, or choose another address",
+                site.of_address(node, name),
+            );
+        }
+    }
+}
+
+fn dhcp(rule: &Rule, site: &Site<'_>, node: &Node, report: &mut Report) {
+    for entry in node
+        .addressing
+        .iter()
+        .filter(|entry| entry.address == Address::Dhcp)
+    {
+        let Some(network) = site.networks.get(entry.network.as_str()) else {
+            continue;
+        };
+        if !network
+            .ranges
+            .iter()
+            .any(|range| range.kind == RangeKind::Dhcp)
+        {
+            let message = format!(
+                "BaremetalNode {} gets its address on network {} by DHCP, but the network has no dhcp range",
+                node.name, network.name
+            );
+            let advice = "add a dhcp range to the network, or give the node an address";
+            report.add(rule, message, advice, site.of_address(node, &network.name));
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use drydock_model::finding::Level;
 
-use super::{Rule, from_compilation};
+use super::{Look, Rule, from_compilation};
 
 const fn reading(
     id: &'static str,
@@ -19,7 +19,7 @@ const fn reading(
         what,
         why,
         fix,
-        run: from_compilation,
+        look: Look::Site(from_compilation),
     }
 }
 

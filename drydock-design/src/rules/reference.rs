@@ -6,7 +6,7 @@ use drydock_model::design::Kind;
 use drydock_model::finding::Level;
 use drydock_model::tree::nearest;
 
-use super::{Rule, Site, from_compilation};
+use super::{Look, Rule, Site, from_compilation};
 use crate::report::{Advice, Report, at};
 
 /// Host profiles exist and do not inherit in a circle.
@@ -18,7 +18,7 @@ pub(crate) static HOST_PROFILE: Rule = Rule {
     what: "Each host_profile exists, and no profile inherits from itself by way of others.",
     why: "A node would come up without everything that the missing profile says.",
     fix: "Define the profile, correct the name, or take host_profile out of one member of the circle.",
-    run: from_compilation,
+    look: Look::Site(from_compilation),
 };
 
 /// Hardware profiles exist.
@@ -30,7 +30,7 @@ pub(crate) static HARDWARE_PROFILE: Rule = Rule {
     what: "Each hardware_profile exists.",
     why: "Without it, device aliases mean nothing, so disks and ports cannot be found.",
     fix: "Define the profile, or correct the name.",
-    run: from_compilation,
+    look: Look::Site(from_compilation),
 };
 
 /// Links exist.
@@ -42,7 +42,7 @@ pub(crate) static LINK: Rule = Rule {
     what: "The device_link of each interface exists.",
     why: "An interface without its link has no MTU, no bonding and no VLANs.",
     fix: "Define the NetworkLink, or correct the name.",
-    run: from_compilation,
+    look: Look::Site(from_compilation),
 };
 
 /// Networks exist.
@@ -54,7 +54,7 @@ pub(crate) static NETWORK: Rule = Rule {
     what: "Each network that a link, a node or a profile names exists.",
     why: "Addresses and VLANs of a network that does not exist cannot be set up.",
     fix: "Define the Network, or correct the name.",
-    run: from_compilation,
+    look: Look::Site(from_compilation),
 };
 
 /// Racks of nodes are defined.
@@ -66,7 +66,7 @@ pub(crate) static RACK: Rule = Rule {
     what: "The rack of each node is defined.",
     why: "Filters by rack labels pass over a node whose rack is not defined.",
     fix: "Define the Rack, or correct the name.",
-    run: from_compilation,
+    look: Look::Site(from_compilation),
 };
 
 /// Local networks of racks exist.
@@ -78,7 +78,7 @@ pub(crate) static LOCAL_NETWORK: Rule = Rule {
     what: "Each network in a Rack's local_networks exists.",
     why: "The list is only informative, but it is wrong.",
     fix: "Define the Network, or take it out of the list.",
-    run: from_compilation,
+    look: Look::Site(from_compilation),
 };
 
 /// Route domains have members.
@@ -90,7 +90,7 @@ pub(crate) static ROUTE_DOMAIN: Rule = Rule {
     what: "Some network belongs to the route domain that a route leads to.",
     why: "The route leads nowhere, so machines cannot reach what was meant.",
     fix: "Set routedomain on the networks that belong to it, or correct the name in the route.",
-    run: route_domains,
+    look: Look::Site(route_domains),
 };
 
 fn route_domains(rule: &Rule, site: &Site<'_>, report: &mut Report) {

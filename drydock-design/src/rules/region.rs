@@ -6,7 +6,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use drydock_model::design::{Kind, Part};
 use drydock_model::finding::Level;
 
-use super::{Rule, Site};
+use super::{Look, Rule, Site};
 use crate::compile::site::keys;
 use crate::report::{Place, Report, at};
 
@@ -19,7 +19,7 @@ pub(super) static KEYS: Rule = Rule {
     what: "Each item of authorized_keys holds a public SSH key: options if any, the type, and the key in base64, which begins with the same type (sshd(8), RFC 4253 section 6.6).",
     why: "sshd passes over what is no key, and nobody can log in with it. A private key in a design is read by all who read the design.",
     fix: "Copy the whole line from the .pub file of the key.",
-    run: authorized_keys,
+    look: Look::Site(authorized_keys),
 };
 
 /// A pad may be missing where a key was cut by hand.

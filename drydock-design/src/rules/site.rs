@@ -1,10 +1,10 @@
 //! What rules look at.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use drydock_model::design::{Document, Kind};
 use drydock_model::effective::{Address, Link, Network, Node};
+use hashbrown::HashMap;
 
 use super::Options;
 use crate::compile::Compiled;
@@ -57,10 +57,10 @@ impl<'a> Site<'a> {
         self.compiled.design.nodes.iter().map(|node| &**node)
     }
 
-    /// The nodes that have all they inherit: only they can be said to lack something.
-    pub(crate) fn whole_nodes(&self) -> impl Iterator<Item = &'a Node> {
+    /// Whether the node has all that it inherits: only then can it be said to lack something.
+    pub(crate) fn is_whole(&self, node: &Node) -> bool {
         let heirs = &self.compiled.gaps.heirs;
-        self.nodes().filter(|node| !heirs.contains(&node.name))
+        heirs.is_empty() || !heirs.contains(&node.name)
     }
 
     /// Whether nothing may name a document that is left: some that would were not read.
@@ -69,10 +69,10 @@ impl<'a> Site<'a> {
     }
 
     /// Static addresses of a node with the network each is on, when that exists, and where the address is written.
-    pub(crate) fn statics(
-        &self,
-        node: &'a Node,
-    ) -> impl Iterator<Item = (&'a str, IpAddr, Option<&'a Network>)> {
+    pub(crate) fn statics<'n>(
+        &'n self,
+        node: &'n Node,
+    ) -> impl Iterator<Item = (&'n str, IpAddr, Option<&'a Network>)> {
         node.addressing
             .iter()
             .filter_map(|entry| match entry.address {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use drydock_model::effective::Node;
 use drydock_model::finding::Level;
 
-use super::{Rule, Site};
+use super::{Look, Rule, Site};
 use crate::report::Report;
 
 /// Tags and owner-data keys are of characters that the provisioner keeps.
@@ -17,7 +17,7 @@ pub(super) static STORED: Rule = Rule {
     what: "Tags have only letters, digits, _ and -; keys of owner data those and the dot. Other characters are stored as _: a warning, and an error when two become one by that.",
     why: "MaaS refuses other characters, so who looks for the name at the provisioner does not find it as written; of two names that become one, one would be lost.",
     fix: "Rename the tag or the key; a warning may also be left as it is, for filters and boot actions see the name as written.",
-    run: stored_names,
+    look: Look::Node(stored_names),
 };
 
 /// What a list of names is called, where it stands, and what may stand in a name (as MaaS has it).
@@ -39,18 +39,16 @@ const OWNER_DATA: Names = Names {
     keeps: |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'),
 };
 
-fn stored_names(rule: &Rule, site: &Site<'_>, report: &mut Report) {
-    for node in site.nodes() {
-        check(rule, site, node, &TAGS, &node.tags, report);
-        check(
-            rule,
-            site,
-            node,
-            &OWNER_DATA,
-            node.owner_data.keys(),
-            report,
-        );
-    }
+fn stored_names(rule: &Rule, site: &Site<'_>, node: &Node, report: &mut Report) {
+    check(rule, site, node, &TAGS, &node.tags, report);
+    check(
+        rule,
+        site,
+        node,
+        &OWNER_DATA,
+        node.owner_data.keys(),
+        report,
+    );
 }
 
 fn check<'n>(

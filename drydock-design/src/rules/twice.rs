@@ -1,12 +1,11 @@
 //! What stands twice in a list.
 
-use std::collections::HashSet;
-
 use drydock_model::design::Document;
 use drydock_model::finding::Level;
 use drydock_model::tree::{Tree, Value};
+use hashbrown::HashSet;
 
-use super::{Rule, Site};
+use super::{Look, Rule, Site};
 use crate::report::{Place, Report, whole};
 
 /// Lists of names name each thing once.
@@ -18,7 +17,7 @@ pub(super) static TWICE: Rule = Rule {
     what: "Nothing stands twice in one list: names of networks, slaves, tags, keys and the like (warning), and names of partitions and logical volumes (error). Pipelines of boot actions may repeat a step. No item is an empty text.",
     why: "The second does nothing, and often another was meant: a bond of one port named twice is no bond. Of two partitions of one name, one would be lost to whoever inherits them.",
     fix: "Remove the second, or write what was meant.",
-    run: twice,
+    look: Look::Site(twice),
 };
 
 fn twice(rule: &Rule, site: &Site<'_>, report: &mut Report) {

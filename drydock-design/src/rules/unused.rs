@@ -1,12 +1,11 @@
 //! Documents that nothing uses.
 
-use std::collections::HashSet;
-
 use drydock_model::design::Kind;
 use drydock_model::effective::Node;
 use drydock_model::finding::Level;
+use hashbrown::HashSet;
 
-use super::{Rule, Site};
+use super::{Look, Rule, Site};
 use crate::report::Report;
 
 /// Each profile, network and boot action has some effect.
@@ -18,7 +17,7 @@ pub(super) static UNUSED: Rule = Rule {
     what: "Some node inherits from each host profile, has each hardware profile and uses each network, and each boot action has assets. A network counts as used, too, when routes of another lead to its route domain. Nothing applies tag_definitions.",
     why: "What nothing uses is often left over, or its name is misspelt where it was meant.",
     fix: "Remove the document, or name it where it belongs.",
-    run: unused,
+    look: Look::Site(unused),
 };
 
 const ADVICE: &str = "remove it, or name it where it belongs";

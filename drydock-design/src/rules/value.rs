@@ -2,7 +2,7 @@
 
 use drydock_model::finding::Level;
 
-use super::{Rule, from_compilation};
+use super::{Look, Rule, from_compilation};
 
 /// Addresses, numbers, sizes and words that mean what they must.
 pub(crate) static VALID: Rule = Rule {
@@ -13,5 +13,5 @@ pub(crate) static VALID: Rule = Rule {
     what: "Every address, prefix, number, size, mode and word can be understood.",
     why: "What cannot be understood is left out of the compiled design, and would be missing from the machine.",
     fix: "Write the value as the message says; a size is a whole number with a unit (20g, >20g, 512mi, 50%).",
-    run: from_compilation,
+    look: Look::Site(from_compilation),
 };

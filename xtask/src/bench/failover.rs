@@ -72,7 +72,7 @@ pub(super) fn run(repository: &Repository, arguments: &Arguments) -> Result<Valu
 
 /// Kills the leader while both hold steps.
 fn sigkill(cluster: &Cluster, servers: &mut Servers) -> Result<(f64, f64)> {
-    let work = servers.queue("verify_nodes")?;
+    let work = servers.queue("verify_nodes", &names(1..SILENT))?;
     let leader = until("both servers hold steps", || {
         let holders = cluster.ask("SELECT DISTINCT holder FROM steps WHERE status = 'running'")?;
         if holders.lines().count() < 2 {
@@ -86,7 +86,7 @@ fn sigkill(cluster: &Cluster, servers: &mut Servers) -> Result<(f64, f64)> {
     let begin = Instant::now();
     servers.leaves(Signal::SIGKILL)?;
     let held = cluster.ask(&held)?.trim().to_owned();
-    let task = servers.queue("noop")?;
+    let task = servers.queue("noop", &names(SILENT..=SILENT))?;
     let mut new_task = None;
     let taken_over = until("the survivor runs a step that the dead server held", || {
         if new_task.is_none() && has_begun(cluster, &task)? {
@@ -112,7 +112,7 @@ fn sigkill(cluster: &Cluster, servers: &mut Servers) -> Result<(f64, f64)> {
 fn sigterm(cluster: &Cluster, servers: &mut Servers) -> Result<f64> {
     let begin = Instant::now();
     servers.asks(Signal::SIGTERM)?;
-    let task = servers.queue("noop")?;
+    let task = servers.queue("noop", &names(SILENT..=SILENT))?;
     let seconds = until("the survivor begins a new task", || {
         Ok(has_begun(cluster, &task)?.then(|| begin.elapsed()))
     })?;
@@ -162,11 +162,15 @@ fn silent_bmcs() -> Result<(Vec<UdpSocket>, u16)> {
     Ok((all, port))
 }
 
+/// The last one is left to the task that comes new: tasks on the same node wait for each other.
+fn names(numbers: impl IntoIterator<Item = u8>) -> Vec<String> {
+    numbers.into_iter().map(name).collect()
+}
+
+fn name(number: u8) -> String {
+    format!("silent-{number:02}")
+}
+
 fn silent_machines() -> String {
-    site::bare((1..=SILENT).map(|number| {
-        (
-            format!("silent-{number:02}"),
-            Ipv4Addr::new(127, 77, 0, number),
-        )
-    }))
+    site::bare((1..=SILENT).map(|number| (name(number), Ipv4Addr::new(127, 77, 0, number))))
 }

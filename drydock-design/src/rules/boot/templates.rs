@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::HashMap;
 
 use base64::Engine;
 use drydock_model::design::Kind;
 use drydock_model::effective::{Asset, BootAction, Node, PipelineSegment};
 use drydock_model::finding::Level;
 use drydock_model::tree::nearest;
+use hashbrown::HashMap;
 
-use super::super::{Rule, Site};
+use super::super::{Look, Rule, Site};
 use crate::report::{Advice, Place, Report};
 use crate::template::context::{Keyed, Never, keys, resolve};
 use crate::template::{self, Path};
@@ -24,7 +24,7 @@ pub(crate) static TEMPLATE: Rule = Rule {
     what: "Templates of boot actions parse, and name only what the context has on each node that they are for: the variables node and action, their attributes, and by name the networks with a static address, the interfaces and the labels of the node. A macro that calls itself without a condition, or loops over ranges that turn too often, are told as a warning; how long a template may run and how much it may yield is otherwise bounded when it is rendered.",
     why: "A name that is not there is an error when the machine first boots, which is too late.",
     fix: "Correct the template, or its pipeline. Where a node may lack a name, ask first: `{% if node.network.pxe is defined %}`, or `| default('...')`.",
-    run: templates,
+    look: Look::Site(templates),
 };
 
 /// Findings about names for one template. One that has more was made for other nodes.

@@ -85,8 +85,8 @@ impl Servers {
         Ok(servers)
     }
 
-    /// Queues a task at the survivor; its id.
-    pub(super) fn queue(&self, action: &str) -> Result<String> {
+    /// Queues a task on some nodes at the survivor; its id.
+    pub(super) fn queue(&self, action: &str, nodes: &[String]) -> Result<String> {
         let task = self.ask(&[
             "task",
             "create",
@@ -94,6 +94,8 @@ impl Servers {
             action,
             "-d",
             &self.design,
+            "-n",
+            &nodes.join(","),
             "-o",
             "json",
         ])?;
