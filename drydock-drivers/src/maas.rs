@@ -27,6 +27,7 @@ mod resource;
 mod services;
 mod shared;
 mod status;
+mod tagging;
 #[cfg(test)]
 mod trial;
 
@@ -133,6 +134,7 @@ impl MaasDriver {
         use StepAction as A;
         let node = cx.node()?;
         Ok(match cx.action {
+            A::InterrogateNode => lookup::told(node, &seen(cx, observed)?),
             A::IdentifyNode => identify::plan(cx, node, &seen(cx, observed)?, self.poll),
             A::ConfigureHardware => {
                 commission::plan(node, &seen(cx, observed)?, journal, self.poll)
@@ -168,9 +170,6 @@ impl MaasDriver {
             A::PrepareHardwareConfig => {
                 StepPlan::done("MaaS brings its own commissioning scripts: nothing to do")
             }
-            A::InterrogateNode => {
-                StepPlan::done("this version collects no build data from MaaS: nothing was done")
-            }
             _ => return self.plan_node(cx, observed, &[]),
         })
     }
@@ -200,16 +199,16 @@ impl Driver for MaasDriver {
             A::ConfigureNodeProvisioner => {
                 observation(cx, &repositories::observe(region, cx).await?)
             }
-            A::CreateStorageTemplate
-            | A::CreateBootMedia
-            | A::PrepareHardwareConfig
-            | A::InterrogateNode => Ok(Observation(Value::Null)),
+            A::CreateStorageTemplate | A::CreateBootMedia | A::PrepareHardwareConfig => {
+                Ok(Observation(Value::Null))
+            }
             A::IdentifyNode => observation(cx, &identify::observe(region, cx).await?),
             A::ApplyNodePlatform => observation(cx, &platform::observe(region, cx).await?),
             A::DeployNode => observation(cx, &deploy::observe(region, cx).await?),
             A::ApplyNodeNetworking => observation(cx, &node_networking::observe(region, cx).await?),
             A::ApplyNodeStorage => observation(cx, &node_storage::observe(region, cx).await?),
             A::ConfigureHardware | A::DestroyNode => observation(cx, &self.place(cx).await?),
+            A::InterrogateNode => observation(cx, &lookup::look(region, cx.node()?).await?),
             _ => Err(foreign(cx)),
         }
     }
@@ -218,6 +217,7 @@ impl Driver for MaasDriver {
         let of_node = matches!(
             cx.action,
             StepAction::IdentifyNode
+                | StepAction::InterrogateNode
                 | StepAction::ConfigureHardware
                 | StepAction::ApplyNodeNetworking
                 | StepAction::ApplyNodeStorage

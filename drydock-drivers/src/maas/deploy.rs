@@ -21,7 +21,6 @@ use super::platform::tag_node;
 use super::progress::{Progress, progress, text, transition, unknown_verb, value};
 use super::redeploy::{self, RELEASE, RELEASE_FIRST};
 use super::region::Region;
-use super::resource::TagResource;
 use super::status::Status;
 
 const ALLOCATE: &str = "allocate";
@@ -86,10 +85,10 @@ pub(crate) async fn observe(region: &Region, cx: &StepContext) -> Result<Seen, D
 
 async fn key_tags(region: &Region, node: &str) -> Result<Vec<String>, DriverError> {
     let prefix = key_tag_prefix(node);
-    let all: Vec<TagResource> = region.client.get("tags/").await?;
+    let all = region.tags().await?;
     Ok(all
-        .into_iter()
-        .map(|tag| tag.name)
+        .iter()
+        .map(|tag| tag.name.clone())
         .filter(|name| name.starts_with(&prefix))
         .collect())
 }

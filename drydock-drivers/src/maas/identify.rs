@@ -11,7 +11,6 @@ use super::form::Form;
 use super::lookup::{Found, MachineSeen, Place, find_by_any_name, host_of, left_alone};
 use super::progress::{text, unknown_verb};
 use super::region::Region;
-use super::resource::DomainResource;
 use super::status::Status;
 use crate::credential;
 
@@ -84,7 +83,7 @@ pub(crate) async fn observe(region: &Region, cx: &StepContext) -> Result<Seen, D
             .as_ref()
             .is_none_or(|domain| domain.name != node.domain)
         {
-            let domains: Vec<DomainResource> = region.client.get("domains/").await?;
+            let domains = region.domains().await?;
             seen.domain_exists = domains.iter().any(|domain| domain.name == node.domain);
         }
         let all = region.power().await?;
@@ -304,7 +303,7 @@ pub(crate) async fn create_domain(region: &Region, name: &str) -> Result<String,
     {
         Ok(_) => Ok("created".to_owned()),
         Err(error) => {
-            let domains: Vec<DomainResource> = region.client.get("domains/").await?;
+            let domains = region.domains().await?;
             if domains.iter().any(|domain| domain.name == name) {
                 Ok("was there".to_owned())
             } else {

@@ -197,6 +197,23 @@ pub(crate) async fn find_by_any_name(region: &Region, node: &Node) -> Result<Fou
     locate(region, node).await?.found(region).await
 }
 
+/// What MaaS takes the node for, whatever its name there.
+pub(crate) async fn look(region: &Region, node: &Node) -> Result<Place, DriverError> {
+    Ok(find_by_any_name(region, node).await?.place())
+}
+
+/// The end of `interrogate_node`: whether MaaS knows the node, and whether it is one of its own controllers.
+pub(crate) fn told(node: &Node, place: &Place) -> StepPlan {
+    match place {
+        Place::Controller { hostname } => left_alone(node, hostname),
+        Place::Unknown => StepPlan::done(format!("MaaS does not know {}", node.name)),
+        Place::Machine(machine) => StepPlan::done(format!(
+            "{} is machine {} of MaaS, state {}",
+            node.name, machine.system_id, machine.status_name
+        )),
+    }
+}
+
 enum Located {
     Nowhere,
     Controller(String),

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::hardware::{Names, names};
 use super::lookup::{Found, Place, find};
 use super::region::Region;
-use super::resource::{FabricResource, InterfaceResource, SubnetResource};
+use super::resource::InterfaceResource;
 use super::status::Status;
 
 pub(crate) use diff::plan;
@@ -120,8 +120,8 @@ pub(crate) async fn observe(region: &Region, cx: &StepContext) -> Result<Seen, D
         seen.names = names(region, &machine.system_id, devices).await?;
         seen.nics = machine.interface_set.iter().map(Nic::from).collect();
         seen.default_link = machine.default_gateways["ipv4"]["link_id"].as_i64();
-        let fabrics: Vec<FabricResource> = region.client.get("fabrics/").await?;
-        let subnets: Vec<SubnetResource> = region.client.get("subnets/").await?;
+        let fabrics = region.fabrics().await?;
+        let subnets = region.subnets().await?;
         seen.vlans = fabrics
             .iter()
             .flat_map(|fabric| {
@@ -133,7 +133,7 @@ pub(crate) async fn observe(region: &Region, cx: &StepContext) -> Result<Seen, D
             })
             .collect();
         seen.subnets = subnets
-            .into_iter()
+            .iter()
             .filter_map(|subnet| {
                 Some(Subnet {
                     id: subnet.id,

@@ -47,14 +47,14 @@ pub(crate) async fn observe(region: &Region, cx: &StepContext) -> Result<Seen, D
     if let Found::Machine { machine, .. } = &found {
         let mut ours: BTreeSet<String> = node.tags.iter().map(|tag| tag_name(tag)).collect();
         ours.insert(kernel_tag(&node.name));
-        let all: Vec<TagResource> = region.client.get("tags/").await?;
+        let all = region.tags().await?;
         seen.tags = all
-            .into_iter()
+            .iter()
             .filter(|tag| ours.contains(&tag.name))
             .map(|tag| Tag {
                 on_machine: machine.tag_names.contains(&tag.name),
-                name: tag.name,
-                kernel_opts: tag.kernel_opts,
+                name: tag.name.clone(),
+                kernel_opts: tag.kernel_opts.clone(),
             })
             .collect();
     }
@@ -205,18 +205,17 @@ pub(crate) async fn create_tag(
     }
 }
 
-/// Gives a machine a tag. MaaS counts a machine it does not know as nothing added, so it is looked at.
+/// Gives a machine a tag.
 pub(crate) async fn tag_node(
     region: &Region,
     tag: &str,
     system_id: &str,
 ) -> Result<String, DriverError> {
-    let form = Form::new().with("add", system_id);
-    let answer = region
-        .client
-        .post(&format!("tags/{tag}/?op=update_nodes"), &form)
-        .await?;
-    Ok(format!("{} added", answer["added"]))
+    let together = region.tagging.add(&region.client, tag, system_id).await?;
+    Ok(match together {
+        1 => "added".to_owned(),
+        _ => format!("added, with {} other machines", together - 1),
+    })
 }
 
 #[cfg(test)]

@@ -10,8 +10,12 @@ use futures::future::try_join_all;
 use tokio::sync::OnceCell;
 
 use super::client::{Client, is_missing, is_objection};
-use super::resource::{ControllerResource, MachineResource, PowerResource, UserResource};
+use super::resource::{
+    ControllerResource, DomainResource, FabricResource, MachineResource, PowerResource,
+    SubnetResource, TagResource, UserResource,
+};
 use super::shared::Shared;
+use super::tagging::Tagging;
 
 /// Machines asked for in one request: 64 take a real server 2.5 s.
 const CHUNK: usize = 64;
@@ -40,6 +44,11 @@ pub(crate) struct Region {
     wanted: Mutex<BTreeSet<String>>,
     hints: Mutex<HashMap<String, Hint>>,
     user: OnceCell<String>,
+    fabrics: Shared<Vec<FabricResource>>,
+    subnets: Shared<Vec<SubnetResource>>,
+    domains: Shared<Vec<DomainResource>>,
+    tags: Shared<Vec<TagResource>>,
+    pub(crate) tagging: Tagging,
 }
 
 impl Region {
@@ -52,6 +61,11 @@ impl Region {
             wanted: Mutex::default(),
             hints: Mutex::default(),
             user: OnceCell::new(),
+            fabrics: Shared::new(),
+            subnets: Shared::new(),
+            domains: Shared::new(),
+            tags: Shared::new(),
+            tagging: Tagging::default(),
         }
     }
 
@@ -60,6 +74,26 @@ impl Region {
         self.power
             .get(|| self.client.get("machines/?op=power_parameters"))
             .await
+    }
+
+    /// All fabrics with their VLANs.
+    pub(crate) async fn fabrics(&self) -> Result<Arc<Vec<FabricResource>>, DriverError> {
+        self.fabrics.get(|| self.client.get("fabrics/")).await
+    }
+
+    /// All subnets.
+    pub(crate) async fn subnets(&self) -> Result<Arc<Vec<SubnetResource>>, DriverError> {
+        self.subnets.get(|| self.client.get("subnets/")).await
+    }
+
+    /// All DNS domains.
+    pub(crate) async fn domains(&self) -> Result<Arc<Vec<DomainResource>>, DriverError> {
+        self.domains.get(|| self.client.get("domains/")).await
+    }
+
+    /// All tags.
+    pub(crate) async fn tags(&self) -> Result<Arc<Vec<TagResource>>, DriverError> {
+        self.tags.get(|| self.client.get("tags/")).await
     }
 
     /// All controllers of the region: racks, and regions where the release lists them.
