@@ -93,7 +93,7 @@ pub(crate) static LIBVIRT: Rule = Rule {
     code: "DD4002",
     name: "Valid Libvirt Configuration",
     level: Level::Error,
-    what: "A node of type libvirt has oob.libvirt_uri with the scheme qemu+ssh, and metadata.boot_mac. Such a URI of a node of another type has that scheme, too (warning).",
+    what: "A node of type libvirt has oob.libvirt_uri with the scheme qemu+ssh, or one of a hypervisor on the server's own machine (qemu, qemu+unix; test for libvirt's test driver), and metadata.boot_mac. Such a URI of a node of another type has such a scheme, too (warning).",
     why: "Without the URI the virtual machine cannot be found, and without the MAC address the provisioner cannot tell which machine boots.",
     fix: "Set oob.libvirt_uri to qemu+ssh://USER@HOST/system, and metadata.boot_mac to the MAC address of the boot interface.",
     look: Look::Node(libvirt),
@@ -126,8 +126,12 @@ pub(crate) static CLEAR_SECRET: Rule = Rule {
 /// The types that there are drivers for, here or elsewhere.
 const TYPES: [&str; 4] = ["ipmi", "redfish", "libvirt", "manual"];
 
-/// RFC 3986, section 3.1: case does not count in a scheme.
-const LIBVIRT_SCHEME: &str = "qemu+ssh";
+/// How a hypervisor is reached that needs no password in the design and keeps what is sent to itself: SSH, or a socket of the server's own
+/// machine. libvirt's test driver beside QEMU, for rehearsals.
+const LIBVIRT_SCHEMES: [&str; 6] = [SSH, LOCAL, "qemu+unix", "test+ssh", "test", "test+unix"];
+
+const SSH: &str = "qemu+ssh";
+const LOCAL: &str = "qemu";
 
 fn libvirt(rule: &Rule, site: &Site<'_>, node: &Node, report: &mut Report) {
     if !site.is_whole(node) {
@@ -142,10 +146,16 @@ fn libvirt(rule: &Rule, site: &Site<'_>, node: &Node, report: &mut Report) {
         }
         None => {}
         Some(uri) => {
-            let scheme = uri.split_once("://").map(|(scheme, _)| scheme);
-            if !scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(LIBVIRT_SCHEME)) {
-                let message = format!("oob.libvirt_uri does not begin with {LIBVIRT_SCHEME}://");
-                let advice = "libvirt is reached by SSH only";
+            let scheme = uri.split_once("://").map_or("", |(scheme, _)| scheme);
+            // RFC 3986, section 3.1: case does not count in a scheme.
+            let taken = LIBVIRT_SCHEMES
+                .iter()
+                .any(|known| scheme.eq_ignore_ascii_case(known));
+            if !taken {
+                let message = format!("oob.libvirt_uri does not begin with {SSH}:// or {LOCAL}://");
+                let advice = format!(
+                    "a hypervisor on another machine is reached by SSH only, as {SSH}://user@host/system; one on the server's own as {LOCAL}:///system"
+                );
                 let place = site.of_node(node, &["oob", "libvirt_uri"]);
                 // Nothing reads it yet where the type is another.
                 let level = if libvirt { rule.level } else { Level::Warning };

@@ -70,7 +70,8 @@ pub(super) fn run(repository: &Repository, arguments: &Arguments) -> Result<Valu
     }))
 }
 
-/// Kills the leader while both hold steps.
+/// Kills the leader while both hold steps: whoever is first takes them all, but each that got no answer is tried again by whoever is first
+/// then.
 fn sigkill(cluster: &Cluster, servers: &mut Servers) -> Result<(f64, f64)> {
     let work = servers.queue("verify_nodes", &names(1..SILENT))?;
     let leader = until("both servers hold steps", || {

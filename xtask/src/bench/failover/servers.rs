@@ -56,8 +56,6 @@ impl Servers {
                 "drivers.node=".to_owned(),
                 "drivers.allow_networks=[127.0.0.0/8]".to_owned(),
                 format!("oob.ipmi.port={port}"),
-                // So few that the first cannot take everything.
-                "engine.workers=16".to_owned(),
                 "log.level=error".to_owned(),
             ],
             folder,
