@@ -4,6 +4,7 @@ mod bootactions;
 mod builddata;
 mod designs;
 mod health;
+mod metrics;
 mod nodes;
 mod parts;
 mod revision;
@@ -73,6 +74,14 @@ const TABLE: &[Path] = &[
             || web::to(health::extended),
             "physical_provisioner:health_data",
         )],
+    },
+    Path {
+        path: "/metrics",
+        entries: &[entry("GET", || web::to(metrics::show), OPEN)],
+    },
+    Path {
+        path: "/api/v1.0/metrics",
+        entries: &[entry("GET", || web::to(metrics::show), OPEN)],
     },
     Path {
         path: "/api/v1.0/designs",

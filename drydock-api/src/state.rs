@@ -10,6 +10,7 @@ use drydock_model::id::IdSource;
 use drydock_model::store::Store;
 use drydock_orchestrator::boot::service::BootService;
 use drydock_orchestrator::designs::Designs;
+pub use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 use tracing::warn;
 
@@ -37,6 +38,14 @@ pub struct ApiState {
     pub max_body: usize,
     /// The last look at everybody's health.
     pub health: HealthCache,
+    /// Who tells how the process is; `None`: there is nothing to tell.
+    pub metrics: Option<Arc<dyn Metrics>>,
+}
+
+/// Who tells how the process is.
+pub trait Metrics: Send + Sync {
+    /// Its numbers in the text form of OpenMetrics 1.0. Holds no secret: whoever can reach the API reads it.
+    fn text(&self) -> BoxFuture<'_, String>;
 }
 
 /// One part's health: its name, and what is wrong with it.

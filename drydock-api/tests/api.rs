@@ -24,6 +24,8 @@ mod health;
 mod lists;
 #[path = "api/nodes.rs"]
 mod nodes;
+#[path = "api/oob.rs"]
+mod oob;
 #[path = "api/parts.rs"]
 mod parts;
 #[path = "api/plans.rs"]

@@ -3,6 +3,7 @@
 mod confirm;
 mod db;
 mod node;
+mod oob;
 mod plan;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use drydock_model::finding::Level;
 pub use confirm::TaskConfirmArgs;
 pub use db::{DatabaseArgs, DbCommand};
 pub use node::NodeCommand;
+pub use oob::{OobArgs, OobInventory, OobScope};
 pub use plan::{ApplyArgs, PlanArgs, WorkArgs};
 
 /// Design-driven provisioning: a site design goes in, running machines come out.
@@ -55,6 +57,9 @@ pub enum Command {
     /// Nodes.
     #[command(subcommand)]
     Node(NodeCommand),
+    /// Out-of-band controllers: power, boot device, inventory. Through a server, or without one (--direct).
+    #[command(subcommand)]
+    Oob(OobArgs),
     /// The database: its state, its schema, moving it to another back end. Needs no server.
     #[command(subcommand)]
     Db(DbCommand),

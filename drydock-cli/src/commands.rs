@@ -5,5 +5,6 @@ pub mod design;
 pub mod finding;
 mod journal;
 pub mod node;
+pub mod oob;
 pub mod plan;
 pub mod task;

@@ -1,6 +1,9 @@
 //! The composition root: settings in, a running server out. The one place that names concrete stores, drivers and ingesters.
 
 pub mod database;
+pub mod direct;
+mod metrics;
+mod oob;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,11 +14,13 @@ use drydock_api::state::{ApiState, HealthCache};
 use drydock_design::rules::Options;
 use drydock_drivers::allow::AllowNetworks;
 use drydock_drivers::credential;
-use drydock_drivers::ipmi::{IpmiDriver, IpmiSettings};
+use drydock_drivers::ipmi::IpmiDriver;
+use drydock_drivers::libvirt::LibvirtDriver;
 use drydock_drivers::maas::{MaasDriver, MaasSettings};
 use drydock_drivers::manual::ManualDriver;
+use drydock_drivers::oob::{Attended, Budget};
+use drydock_drivers::redfish::RedfishDriver;
 use drydock_ingester::DesignIngester;
-use drydock_ipmi::{CipherSuite, Privilege};
 use drydock_model::clock::Clock;
 use drydock_model::driver::{Driver, NodeProvisioner};
 use drydock_model::id::IdSource;
@@ -35,13 +40,15 @@ use tracing::{info, warn};
 
 use crate::sandbox::{Limits, Sandbox, this_program};
 use crate::settings::{Keystone, Settings};
+use metrics::Numbers;
+use oob::{ipmi_settings, libvirt_settings, redfish_settings};
 
 /// A running server: API and engine.
 pub struct Server {
     /// Where the API listens.
     pub address: SocketAddr,
     api: ApiHandle,
-    ipmi: Option<Arc<IpmiDriver>>,
+    attended: Vec<Arc<dyn Attended>>,
     sandbox: Arc<Sandbox>,
     stop: CancellationToken,
     tasks: JoinSet<Result<()>>,
@@ -58,7 +65,7 @@ impl Server {
         let Made {
             drivers,
             provisioner,
-            ipmi,
+            attended,
         } = make_drivers(settings).await?;
         let references: Arc<dyn References> =
             Arc::new(Fetcher::new(reference_settings(settings).await?).context("references")?);
@@ -83,7 +90,14 @@ impl Server {
         let program =
             this_program().context("the file of this program, which renders templates")?;
         let sandbox = Arc::new(Sandbox::new(program, Limits::SERVER));
-
+        let engine = Engine::new(Parts {
+            store: Arc::clone(&store),
+            designs: Arc::clone(&designs),
+            drivers: Arc::new(drivers),
+            clock: Arc::clone(&clock),
+            ids: Arc::clone(&ids),
+            settings: settings.engine_settings(),
+        });
         let state = Arc::new(ApiState {
             store: Arc::clone(&store),
             designs: Arc::clone(&designs),
@@ -99,16 +113,13 @@ impl Server {
             ids: Arc::clone(&ids),
             max_body: settings.api.max_body,
             health: HealthCache::default(),
+            metrics: Some(Arc::new(Numbers {
+                attended: attended.clone(),
+                engine: engine.clone(),
+                store: Arc::clone(&store),
+            })),
         });
         let server = Api::new(listener, state).context("the API cannot be served")?;
-        let engine = Engine::new(Parts {
-            store: Arc::clone(&store),
-            designs: Arc::clone(&designs),
-            drivers: Arc::new(drivers),
-            clock,
-            ids,
-            settings: settings.engine_settings(),
-        });
         let api = server.handle();
         let stop = CancellationToken::new();
         let mut tasks: JoinSet<Result<()>> = JoinSet::new();
@@ -119,7 +130,7 @@ impl Server {
         Ok(Server {
             address,
             api,
-            ipmi,
+            attended,
             sandbox,
             stop,
             tasks,
@@ -150,9 +161,7 @@ impl Server {
             result = result.and(ended.map_err(anyhow::Error::from).and_then(|inner| inner));
         }
         self.sandbox.stop().await;
-        if let Some(ipmi) = &self.ipmi {
-            ipmi.shutdown().await;
-        }
+        part(&self.attended).await;
         info!("stopped");
         result
     }
@@ -177,23 +186,48 @@ pub async fn open_store(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Ar
 struct Made {
     drivers: DriverSet,
     provisioner: Option<Arc<dyn NodeProvisioner>>,
-    ipmi: Option<Arc<IpmiDriver>>,
+    attended: Vec<Arc<dyn Attended>>,
+}
+
+/// Closes the sessions with all controllers, so that they have their slots free again.
+async fn part(attended: &[Arc<dyn Attended>]) {
+    let mut parting = JoinSet::new();
+    for driver in attended.iter().map(Arc::clone) {
+        parting.spawn(async move { driver.shutdown().await });
+    }
+    while parting.join_next().await.is_some() {}
 }
 
 async fn make_drivers(settings: &Settings) -> Result<Made> {
     let allow = AllowNetworks::from_setting(settings.drivers.allow_networks.clone());
     let mut oob: Vec<Arc<dyn Driver>> = Vec::new();
-    let mut ipmi = None;
+    let budget = Budget::of(settings.oob.in_flight);
+    let mut attended: Vec<Arc<dyn Attended>> = Vec::new();
     for name in &settings.drivers.oob {
         match name.as_str() {
             "ipmi" => {
-                let driver = Arc::new(IpmiDriver::new(ipmi_settings(settings)?, allow.clone()));
-                ipmi = Some(Arc::clone(&driver));
+                let driver = Arc::new(IpmiDriver::new(
+                    ipmi_settings(settings, &budget).await?,
+                    allow.clone(),
+                ));
+                attended.push(Arc::clone(&driver) as _);
+                oob.push(driver);
+            }
+            "redfish" => {
+                let redfish = redfish_settings(settings, &budget)?;
+                let driver = Arc::new(RedfishDriver::new(redfish, allow.clone())?);
+                attended.push(Arc::clone(&driver) as _);
+                oob.push(driver);
+            }
+            "libvirt" => {
+                let libvirt = libvirt_settings(settings, &budget);
+                let driver = Arc::new(LibvirtDriver::new(libvirt, allow.clone()));
+                attended.push(Arc::clone(&driver) as _);
                 oob.push(driver);
             }
             "manual" => oob.push(Arc::new(ManualDriver::new())),
             other => bail!(
-                "drivers.oob: there is no out-of-band driver {other:?} in this version; there are ipmi, manual"
+                "drivers.oob: there is no out-of-band driver {other:?} in this version; there are ipmi, redfish, libvirt, manual"
             ),
         }
     }
@@ -238,7 +272,7 @@ async fn make_drivers(settings: &Settings) -> Result<Made> {
     Ok(Made {
         drivers,
         provisioner,
-        ipmi,
+        attended,
     })
 }
 
@@ -291,47 +325,6 @@ async fn secret(key: &str, written: &SecretString) -> Result<SecretString> {
     credential::look_up(written)
         .await
         .map_err(|missing| anyhow!("{key}: {}: {}", missing.place, missing.got))
-}
-
-fn ipmi_settings(settings: &Settings) -> Result<IpmiSettings> {
-    let ipmi = &settings.oob.ipmi;
-    let suite = |number: &u8| {
-        CipherSuite::ALL
-            .into_iter()
-            .find(|suite| suite.number() == *number)
-            .with_context(|| {
-                let known: Vec<_> = CipherSuite::ALL
-                    .iter()
-                    .map(|suite| suite.number().to_string())
-                    .collect();
-                format!(
-                    "oob.ipmi.cipher_suites: {number} is not supported; supported are {}",
-                    known.join(", ")
-                )
-            })
-    };
-    let privilege = match ipmi.privilege.as_str() {
-        "administrator" => Privilege::Administrator,
-        "operator" => Privilege::Operator,
-        "user" => Privilege::User,
-        other => bail!("oob.ipmi.privilege: {other:?} is none of administrator, operator, user"),
-    };
-    Ok(IpmiSettings {
-        port: ipmi.port,
-        gap_floor: ipmi.gap_floor.into(),
-        gap_ceiling: ipmi.gap_ceiling.into(),
-        timeout: ipmi.timeout.into(),
-        retries: ipmi.retries,
-        cipher_suites: ipmi
-            .cipher_suites
-            .iter()
-            .map(suite)
-            .collect::<Result<_>>()?,
-        privilege,
-        settle_after_reset: settings.oob.settle_after_reset.into(),
-        state_timeout: settings.oob.state_timeout.into(),
-        poll: ipmi.poll_interval.into(),
-    })
 }
 
 #[cfg(test)]

@@ -72,6 +72,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Node(command) => {
             commands::node::run(&client::Client::new(&cli.url)?, command).await
         }
+        Command::Oob(args) => commands::oob::run(&cli.url, args).await,
         Command::TemplateWorker(_) => Ok(Exit::Done),
         Command::Db(command) => commands::db::run(command).await,
         Command::Config(ConfigCommand::Sample) => {

@@ -92,6 +92,12 @@ pub fn settings(world: &World, design: &EffectiveDesign, time_scale: f64) -> Set
     settings.oob.ipmi.gap_floor = scaled(settings.oob.ipmi.gap_floor);
     settings.oob.ipmi.gap_ceiling = scaled(settings.oob.ipmi.gap_ceiling);
     settings.oob.ipmi.poll_interval = polled(settings.oob.ipmi.poll_interval);
+    settings.oob.redfish.port = world.redfish_port();
+    // The simulated controllers have certificates of their own making, as real ones are delivered with.
+    settings.oob.redfish.insecure = true;
+    settings.oob.redfish.gap_floor = scaled(settings.oob.redfish.gap_floor);
+    settings.oob.redfish.gap_ceiling = scaled(settings.oob.redfish.gap_ceiling);
+    settings.oob.redfish.poll_interval = polled(settings.oob.redfish.poll_interval);
     settings.oob.settle_after_reset = scaled(settings.oob.settle_after_reset);
     settings.engine.poll_interval = polled(settings.engine.poll_interval);
     settings.engine.retry_base = polled(settings.engine.retry_base);

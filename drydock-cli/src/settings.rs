@@ -4,6 +4,7 @@ mod check;
 mod database_url;
 mod duration;
 mod load;
+mod oob;
 mod sample;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use database_url::DatabaseUrl;
 pub use duration::Span;
 pub use load::{Overlay, load};
+pub use oob::Oob;
 pub use sample::sample;
 
 /// Everything an operator can set. The sample configuration is made from these types.
@@ -227,7 +229,7 @@ pub struct Drivers {
 impl Default for Drivers {
     fn default() -> Self {
         Drivers {
-            oob: vec!["ipmi".into(), "manual".into()],
+            oob: vec!["ipmi".into(), "redfish".into(), "manual".into()],
             node: Some("maas".into()),
             maas: Maas::default(),
             allow_networks: None,
@@ -257,65 +259,6 @@ impl Default for Maas {
             api_key: None,
             ca_file: None,
             poll_interval: Span::seconds(5.0),
-        }
-    }
-}
-
-/// `oob.*`
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Oob {
-    /// IPMI.
-    pub ipmi: Ipmi,
-    /// After a reset, how long a reported power state is not believed.
-    pub settle_after_reset: Span,
-    /// How long a power state may take.
-    pub state_timeout: Span,
-}
-
-impl Default for Oob {
-    fn default() -> Self {
-        Oob {
-            ipmi: Ipmi::default(),
-            settle_after_reset: Span::seconds(15.0),
-            state_timeout: Span::seconds(60.0),
-        }
-    }
-}
-
-/// `oob.ipmi.*`
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Ipmi {
-    /// UDP port, unless the design says otherwise.
-    pub port: u16,
-    /// Least pause between two commands to one controller.
-    pub gap_floor: Span,
-    /// Longest pause between two commands to one controller.
-    pub gap_ceiling: Span,
-    /// How long to wait for one answer.
-    pub timeout: Span,
-    /// How often to ask again.
-    pub retries: u32,
-    /// How often to look whether a machine has reached a power state.
-    pub poll_interval: Span,
-    /// Cipher suites, in order of preference.
-    pub cipher_suites: Vec<u8>,
-    /// `administrator`, `operator` or `user`.
-    pub privilege: String,
-}
-
-impl Default for Ipmi {
-    fn default() -> Self {
-        Ipmi {
-            port: 623,
-            gap_floor: Span::seconds(0.1),
-            gap_ceiling: Span::seconds(5.0),
-            timeout: Span::seconds(2.0),
-            retries: 3,
-            poll_interval: Span::seconds(2.0),
-            cipher_suites: vec![17, 3],
-            privilege: "administrator".into(),
         }
     }
 }

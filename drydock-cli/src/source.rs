@@ -9,7 +9,7 @@ use anyhow::Result;
 use drydock_design::rules::Options;
 use drydock_ingester::DesignIngester;
 use drydock_model::design::Document;
-use drydock_model::finding::Finding;
+use drydock_model::finding::{Finding, Level, Location};
 use drydock_model::ingest::{Ingested, Ingester, Source};
 use drydock_model::reference::{ReferenceFault, References};
 use drydock_reference::{Fetcher, KeystoneSettings, ReferenceSettings};
@@ -191,7 +191,7 @@ fn collect(folder: &Path, into: &mut Vec<PathBuf>) -> std::io::Result<()> {
 /// # Errors
 /// The findings of the reader, when a text is no design or a document of it cannot be taken.
 pub fn compile(sources: &[Source]) -> Result<Read, Vec<Finding>> {
-    let ingested = DesignIngester::default().read(sources);
+    let ingested = ingest(sources);
     if !ingested.findings.is_empty() {
         return Err(ingested.findings);
     }
@@ -200,9 +200,37 @@ pub fn compile(sources: &[Source]) -> Result<Read, Vec<Finding>> {
 
 /// Reads, compiles and checks texts as far as they can be read, and whether all of them are YAML at least.
 pub fn check(sources: &[Source]) -> (Read, bool) {
-    let ingested = DesignIngester::default().read(sources);
+    let ingested = ingest(sources);
     let readable = ingested.is_text();
     (judge(ingested, sources), readable)
+}
+
+/// Reads texts. Where they hold nothing at all, that is told: what was to fill them, a script or a pipe, has failed.
+fn ingest(sources: &[Source]) -> Ingested {
+    let mut ingested = DesignIngester::default().read(sources);
+    if let (Some(first), true, true) = (
+        sources.first(),
+        ingested.documents.is_empty(),
+        ingested.findings.is_empty(),
+    ) {
+        let [readable, ..] = &drydock_design::rules::READING;
+        ingested.findings.push(Finding {
+            rule: readable.id.into(),
+            code: readable.code.into(),
+            level: Level::Error,
+            message: format!("{} holds no document", first.name),
+            diagnostic: "write one, or look why what should have written it did not".into(),
+            documents: Vec::new(),
+            location: Some(Location {
+                source: first.name.clone(),
+                line: 1,
+                column: 1,
+            }),
+            chain: Vec::new(),
+            fix: None,
+        });
+    }
+    ingested
 }
 
 fn judge(ingested: Ingested, sources: &[Source]) -> Read {

@@ -41,6 +41,12 @@ impl AllowNetworks {
         networks.map_or_else(Self::unlimited, Self::only)
     }
 
+    /// Whether every address is allowed.
+    #[must_use]
+    pub fn is_unlimited(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Whether a packet may go to this address. An IPv4 address mapped into IPv6 counts as the IPv4 address it is.
     ///
     /// # Errors

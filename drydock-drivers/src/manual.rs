@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use drydock_model::change::{Change, JournalEntry};
 use drydock_model::driver::{Driver, DriverError, DriverKind, Observation, StepContext, StepPlan};
+use drydock_model::oob::BootDevice;
 use drydock_model::operator::OperatorAnswer;
 use drydock_model::step::StepAction;
 use serde::Deserialize;
@@ -49,7 +50,7 @@ impl Driver for ManualDriver {
             Ok(node) => node.name.as_str(),
             Err(error) => return StepPlan::fail(error),
         };
-        let Some(request) = request(cx.action, node) else {
+        let Some(request) = request(cx, node) else {
             return StepPlan::fail(DriverError::permanent(
                 cx.action.as_str(),
                 "the manual driver",
@@ -84,13 +85,21 @@ impl Driver for ManualDriver {
 }
 
 /// What the operator is asked to do.
-fn request(action: StepAction, node: &str) -> Option<String> {
+fn request(cx: &StepContext, node: &str) -> Option<String> {
     use StepAction as A;
-    Some(match action {
+    Some(match cx.action {
         A::ConfigNodePxe => {
             format!("set up {node} so that it can boot from the network card of its design")
         }
-        A::SetNodeBoot => format!("set {node} to boot from the network the next time it starts"),
+        A::SetNodeBoot => {
+            let from = match cx.boot_device {
+                BootDevice::Network => "from the network",
+                BootDevice::Disk => "from its disk",
+                BootDevice::Cd => "from its CD drive",
+                BootDevice::Setup => "into its firmware's set-up",
+            };
+            format!("set {node} to boot {from} the next time it starts")
+        }
         A::PowerOffNode => format!("switch {node} off"),
         A::PowerOnNode => format!("switch {node} on"),
         A::PowerCycleNode => {

@@ -14,6 +14,7 @@ use drydock_model::effective::{
     Bonding, EffectiveDesign, Link, Network, Node, Oob, Platform, Site, Storage,
 };
 use drydock_model::id::{Digest, Epoch};
+use drydock_model::oob::BootDevice;
 use drydock_model::operator::{Operator, OperatorAnswer};
 use drydock_model::step::StepAction;
 use secrecy::SecretString;
@@ -119,6 +120,7 @@ pub(crate) fn site_context(action: StepAction, nodes: Vec<Node>) -> StepContext 
         action,
         design: Arc::new(design(nodes)),
         node: None,
+        boot_device: BootDevice::Network,
         facts: Map::new(),
         boot_keys: Arc::new(NoKeys),
         time_left: Duration::from_secs(300),

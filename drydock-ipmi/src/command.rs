@@ -54,6 +54,7 @@ impl CommandId {
     pub(crate) const GET_SDR: Self = Self::new(netfn::STORAGE, 0x23);
     pub(crate) const SEL_INFO: Self = Self::new(netfn::STORAGE, 0x40);
     pub(crate) const RESERVE_SEL: Self = Self::new(netfn::STORAGE, 0x42);
+    pub(crate) const SEL_TIME: Self = Self::new(netfn::STORAGE, 0x48);
     pub(crate) const SEL_ENTRY: Self = Self::new(netfn::STORAGE, 0x43);
     pub(crate) const LAN_PARAMETER: Self = Self::new(netfn::TRANSPORT, 0x02);
 

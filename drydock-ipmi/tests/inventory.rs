@@ -53,6 +53,15 @@ async fn fru_inventories_are_read() {
 }
 
 #[tokio::test]
+async fn the_clock_of_the_event_log_is_told_where_there_is_one() {
+    let (_bench, mut session) = started(Quirks::default(), sample::inventory()).await;
+    assert_eq!(session.sel_time().await.unwrap(), 1_767_225_600);
+    let (_bench, mut session) = started(Quirks::default(), Inventory::default()).await;
+    let error = session.sel_time().await.unwrap_err();
+    assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+}
+
+#[tokio::test]
 async fn a_damaged_fru_inventory_is_told() {
     let mut inventory = sample::inventory();
     let bytes = inventory.fru.get_mut(&0).unwrap();

@@ -17,6 +17,7 @@ use crate::build_data::Collected;
 use crate::change::{Change, JournalEntry};
 use crate::effective::{EffectiveDesign, Node};
 use crate::id::TaskId;
+use crate::oob::BootDevice;
 use crate::operator::Operator;
 use crate::step::StepAction;
 use crate::task::Message;
@@ -34,6 +35,8 @@ pub struct StepContext {
     pub design: Arc<EffectiveDesign>,
     /// The node; `None` for a step of the site.
     pub node: Option<Arc<Node>>,
+    /// From what `set_node_boot` is to make the node start.
+    pub boot_device: BootDevice,
     /// What earlier steps of the same pipeline found out.
     pub facts: Map<String, Value>,
     /// Where a deployment gets its boot-action key.

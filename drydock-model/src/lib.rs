@@ -19,6 +19,7 @@ pub mod finding;
 pub mod forecast;
 pub mod id;
 pub mod ingest;
+pub mod oob;
 pub mod operator;
 pub mod reference;
 pub mod step;

@@ -170,6 +170,8 @@ pub trait TaskStore {
     async fn node_tree(&self, node: &str) -> StoreResult<TaskTree>;
     /// All trees that match, oldest first unless asked otherwise; two queries whatever the number.
     async fn trees(&self, query: &TaskQuery) -> StoreResult<Vec<TaskTree>>;
+    /// How many tasks there are in each status; a status without any may be left out.
+    async fn count_tasks(&self) -> StoreResult<Vec<(TaskStatus, u64)>>;
     /// Queued tasks: higher priority first, then older first.
     async fn queued(&self, limit: i64) -> StoreResult<Vec<Task>>;
     /// Takes a plan for a queued task: pins it to the digest, status running, the first step of each pipeline of the first stage

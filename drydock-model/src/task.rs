@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::filter::NodeFilter;
 use crate::id::{Digest, TaskId};
+use crate::oob::OobCommand;
 use crate::strategy::Strategy;
 
 macro_rules! word_enum {
@@ -72,6 +73,8 @@ word_enum!(
         DestroyNodes = "destroy_nodes",
         /// Kubernetes labels.
         RelabelNodes = "relabel_nodes",
+        /// Power and boot device through the nodes' controllers, as [`OobCommand`] says.
+        OobNodes = "oob_nodes",
         /// The whole machinery, no change.
         Noop = "noop",
     }
@@ -209,6 +212,8 @@ pub struct NewTask {
     pub dry_run: bool,
     /// How to go through the nodes; `None`: all side by side.
     pub strategy: Option<Strategy>,
+    /// What `oob_nodes` does; `None` for every other action.
+    pub oob: Option<OobCommand>,
     /// The dry run whose plan this carries out, and nothing else; `None`: whatever has to be done is done.
     pub plan: Option<TaskId>,
     /// How often the same work was tried before.
@@ -240,6 +245,8 @@ pub struct Task {
     pub dry_run: bool,
     /// How to go through the nodes; `None`: all side by side.
     pub strategy: Option<Strategy>,
+    /// What `oob_nodes` does; `None` for every other action.
+    pub oob: Option<OobCommand>,
     /// The dry run whose plan this carries out, and nothing else; `None`: whatever has to be done is done.
     pub plan: Option<TaskId>,
     /// Who asked.

@@ -12,7 +12,7 @@ use drydock_design::rules::Options;
 use drydock_model::clock::Clock;
 use drydock_model::design::Document;
 use drydock_model::driver::NodeProvisioner;
-use drydock_model::effective::EffectiveDesign;
+use drydock_model::effective::{EffectiveDesign, Node};
 use drydock_model::finding::{Finding, Level, told};
 use drydock_model::id::{DesignId, Digest};
 use drydock_model::ingest::{Format, Ingester, Source};
@@ -34,9 +34,21 @@ pub struct CompiledSite {
     pub design: Arc<EffectiveDesign>,
     /// All findings of reading, compiling and of the rules.
     pub findings: Vec<Finding>,
+    /// The places of its nodes, in the order of their names.
+    by_name: Vec<usize>,
 }
 
 impl CompiledSite {
+    /// The node of this name. Each step asks for its own: of ten thousand, without a walk through all.
+    #[must_use]
+    pub fn node(&self, name: &str) -> Option<&Arc<Node>> {
+        let nodes = &self.design.nodes;
+        let found = self
+            .by_name
+            .binary_search_by(|&place| nodes[place].name.as_str().cmp(name));
+        nodes.get(self.by_name[found.ok()?])
+    }
+
     /// The findings that forbid to act on it.
     pub fn errors(&self) -> impl Iterator<Item = &Finding> {
         self.findings
@@ -49,6 +61,14 @@ impl CompiledSite {
     pub fn is_valid(&self) -> bool {
         self.errors().next().is_none()
     }
+}
+
+/// The places of nodes in the order of their names; of several with one name the first, as [`EffectiveDesign::node`] has it.
+fn by_name(nodes: &[Arc<Node>]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..nodes.len()).collect();
+    places.sort_by_key(|&place| nodes[place].name.as_str());
+    places.dedup_by_key(|place| nodes[*place].name.as_str());
+    places
 }
 
 /// Why there is no design to work with.

@@ -14,6 +14,7 @@ use crate::drivers::DriverSet;
 use crate::pulse::Pulse;
 use crate::settings::EngineSettings;
 use crate::step::Elsewhere;
+use crate::vitals::{Counts, Vitals};
 use crate::{leader, pulse, worker};
 
 /// What an engine is made of. Cheap to clone.
@@ -28,6 +29,7 @@ pub struct Engine {
     pub(crate) settings: Arc<EngineSettings>,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) elsewhere: Arc<Elsewhere>,
+    pub(crate) counts: Arc<Counts>,
 }
 
 /// The parts an engine is put together from.
@@ -59,11 +61,13 @@ impl Engine {
             pulse: Arc::new(Pulse::new(
                 Arc::clone(&parts.clock),
                 parts.settings.grace_period,
+                parts.settings.clock_skew,
             )),
             clock: parts.clock,
             ids: parts.ids,
             settings: Arc::new(parts.settings),
             elsewhere: Arc::default(),
+            counts: Arc::default(),
         }
     }
 
@@ -71,6 +75,12 @@ impl Engine {
     #[must_use]
     pub fn instance(&self) -> InstanceId {
         self.instance
+    }
+
+    /// How it is, readable while it runs.
+    #[must_use]
+    pub fn vitals(&self) -> Vitals {
+        self.counts.now(self.pulse.leadership().is_some())
     }
 
     /// Works until `shutdown`: says that it lives, competes for leadership, plans while it leads, executes steps. At the end calls
@@ -83,14 +93,21 @@ impl Engine {
         let leader_wake = self.store.subscribe().await?;
         let worker_wake = self.store.subscribe().await?;
         let stop = shutdown.child_token();
-        // The pulse outlives the workers: as long as a call is in flight, this instance has to keep saying that it lives.
+        // The pulse outlives the workers: as long as a call is in flight, this instance has to keep saying that it lives. Its reign ends when
+        // it plans no more: another can lead while the last calls come to their end.
         let heart = CancellationToken::new();
+        let reign = CancellationToken::new();
         let mut beating = JoinSet::new();
         beating.spawn(pulse::beat(self.clone(), heart.clone()));
-        beating.spawn(pulse::compete(self.clone(), heart.clone()));
+        beating.spawn(pulse::compete(self.clone(), reign.clone()));
         let mut working = JoinSet::new();
-        working.spawn(leader::plan(self.clone(), leader_wake, stop.clone()));
-        working.spawn(leader::reclaim(self.clone(), stop.clone()));
+        let plan = leader::plan(self.clone(), leader_wake, stop.clone());
+        let reclaim = leader::reclaim(self.clone(), stop.clone());
+        working.spawn(async move {
+            // Ends also when one of the two panics.
+            let _reign = reign.drop_guard();
+            tokio::join!(plan, reclaim);
+        });
         working.spawn(worker::run(self.clone(), worker_wake, stop.clone()));
         info!(instance = %self.instance, "engine started");
         let mut broken = false;

@@ -44,7 +44,7 @@ pub(crate) async fn plan(engine: Engine, mut wake: Box<dyn Wake>, shutdown: Canc
 /// Takes back the steps of instances that fell silent, while this instance leads.
 pub(crate) async fn reclaim(engine: Engine, shutdown: CancellationToken) {
     let mut leadership = engine.pulse.leadership_changes();
-    let grace = engine.settings.grace_period + engine.settings.clock_skew;
+    let grace = engine.settings.grace_period;
     loop {
         if let Some(leader) = engine.pulse.leadership() {
             match engine.store.reclaim_silent(leader, grace).await {
@@ -218,6 +218,15 @@ async fn plan_task(engine: &Engine, leader: Leadership, task: &Task) -> StoreRes
         messages.extend(finding_messages(&errors, now));
         return end(ResultStatus::Failure, Some(&site), &messages).await;
     }
+    if task.action == TaskAction::OobNodes && task.oob.is_none() {
+        let text = "oob_nodes is asked for without saying what to do; give parameters with a verb";
+        return end(
+            ResultStatus::Failure,
+            Some(&site),
+            &[Message::task(true, text, now)],
+        )
+        .await;
+    }
     if task.action == TaskAction::RelabelNodes {
         let text = "relabel_nodes needs a Kubernetes driver, and this server has none; label the nodes with kubectl";
         return end(
@@ -262,10 +271,14 @@ async fn plan_task(engine: &Engine, leader: Leadership, task: &Task) -> StoreRes
         )
         .await;
     }
+    let work = planner::Work {
+        action: task.action,
+        oob: task.oob,
+        provisioner: engine.drivers.node.is_some(),
+    };
     let waves = waves::waves(&nodes, task.strategy.as_ref());
     let timeouts = &engine.settings.timeouts;
-    let plan =
-        planner::plan_in_waves(task.action, &waves, timeouts, &*engine.ids).unwrap_or_default();
+    let plan = planner::plan_in_waves(work, &waves, timeouts, &*engine.ids).unwrap_or_default();
     engine.store.pin(&site.digest, &site.sources).await?;
     // Once in validate_design is enough; an operator who waits for machines needs to know that there are any.
     let warnings = site

@@ -16,6 +16,7 @@ pub mod planner;
 pub mod progress;
 pub mod settings;
 pub mod system;
+pub mod vitals;
 pub mod waves;
 
 mod leader;

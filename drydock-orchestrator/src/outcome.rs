@@ -1,6 +1,6 @@
 //! What came of a task, of a node's share of it, or of one step: a pure function of the steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use drydock_model::id::TaskId;
 use drydock_model::step::{Step, StepStatus};
@@ -100,10 +100,11 @@ pub fn of_pipeline(steps: &[&Step]) -> Outcome {
 #[must_use]
 pub fn of_tree(tree: &TaskTree) -> Outcome {
     let mut order: Vec<&str> = Vec::new();
+    let mut seen: HashSet<&str> = HashSet::new();
     let mut pipelines: BTreeMap<TaskId, Vec<&Step>> = BTreeMap::new();
     for step in &tree.steps {
         if let Some(node) = step.node.as_deref()
-            && !order.contains(&node)
+            && seen.insert(node)
         {
             order.push(node);
         }

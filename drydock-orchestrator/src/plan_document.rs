@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use drydock_model::change::Risk;
 use drydock_model::forecast::{FACT_FORECAST, Forecast};
 use drydock_model::id::{Digest, TaskId};
+use drydock_model::oob::OobCommand;
 use drydock_model::step::{Step, StepAction, StepStatus};
 use drydock_model::store::TaskTree;
 use drydock_model::strategy::Strategy;
@@ -26,6 +27,9 @@ pub struct PlanDocument {
     pub task_id: TaskId,
     /// What is to be done.
     pub action: TaskAction,
+    /// What `oob_nodes` does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<OobCommand>,
     /// By which design.
     pub design_ref: String,
     /// The content of that design when the plan was made; `None`: it never came to that.
@@ -106,6 +110,7 @@ impl PlanDocument {
             version: VERSION,
             task_id: task.id,
             action: task.action,
+            parameters: task.oob,
             design_ref: task.design_ref.clone(),
             design_digest: task.digest.clone(),
             strategy: task.strategy.clone(),
@@ -123,7 +128,13 @@ impl PlanDocument {
     #[must_use]
     pub fn computed(&self) -> String {
         hash(&(
-            (self.version, self.task_id, self.action, &self.design_ref),
+            (
+                self.version,
+                self.task_id,
+                self.action,
+                self.parameters,
+                &self.design_ref,
+            ),
             (&self.design_digest, &self.strategy, self.created),
             (self.result, &self.nodes),
         ))

@@ -6,6 +6,7 @@ use std::time::Duration;
 use drydock_model::driver::DriverKind;
 use drydock_model::effective::Node;
 use drydock_model::id::{IdSource, TaskId};
+use drydock_model::oob::OobCommand;
 use drydock_model::step::{Condition, PipelinePlan, StepAction, StepPlanned, TaskPlan};
 use drydock_model::task::TaskAction;
 
@@ -14,6 +15,28 @@ use crate::waves::Wave;
 
 /// The `oob.type` of a node without a controller.
 const BY_HAND: &str = "manual";
+
+/// What is to be planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// The action.
+    pub action: TaskAction,
+    /// What `oob_nodes` does; `None` for every other action.
+    pub oob: Option<OobCommand>,
+    /// Whether there is a node provisioner that knows which machines are its own controllers.
+    pub provisioner: bool,
+}
+
+impl From<TaskAction> for Work {
+    /// An action without parameters.
+    fn from(action: TaskAction) -> Self {
+        Work {
+            action,
+            oob: None,
+            provisioner: false,
+        }
+    }
+}
 
 /// One line of a recipe: what, and when it is needed.
 type Line = (StepAction, Condition);
@@ -28,10 +51,10 @@ enum Recipe {
     Verdict,
 }
 
-fn recipe(action: TaskAction) -> Recipe {
+fn recipe(work: Work) -> Recipe {
     use Condition::{Always, NodeUnknown};
     use StepAction as A;
-    match action {
+    match work.action {
         TaskAction::ValidateDesign | TaskAction::RelabelNodes => Recipe::Verdict,
         TaskAction::VerifySite => Recipe::Site(&[(A::ValidateNodeServices, Always)]),
         TaskAction::PrepareSite => Recipe::Site(&[
@@ -58,14 +81,34 @@ fn recipe(action: TaskAction) -> Recipe {
             (A::BootactionReport, Always),
         ]),
         TaskAction::DestroyNodes => Recipe::PerNode(&[(A::DestroyNode, Always)]),
+        TaskAction::OobNodes => Recipe::PerNode(by_controller(work)),
         TaskAction::Noop => Recipe::PerNode(&[(A::Noop, Always)]),
+    }
+}
+
+/// What a command to controllers consists of. Before power is taken away the provisioner says whether the machine is one of its own
+/// controllers, which is left alone.
+fn by_controller(work: Work) -> &'static [Line] {
+    use Condition::Always;
+    use StepAction as A;
+    match (work.oob, work.provisioner) {
+        (None, _) => &[],
+        (Some(OobCommand::Status), _) => &[(A::InterrogateOob, Always)],
+        (Some(OobCommand::On), _) => &[(A::PowerOnNode, Always)],
+        (Some(OobCommand::Boot(_)), _) => &[(A::SetNodeBoot, Always)],
+        (Some(OobCommand::Off), false) => &[(A::PowerOffNode, Always)],
+        (Some(OobCommand::Off), true) => &[(A::InterrogateNode, Always), (A::PowerOffNode, Always)],
+        (Some(OobCommand::Cycle), false) => &[(A::PowerCycleNode, Always)],
+        (Some(OobCommand::Cycle), true) => {
+            &[(A::InterrogateNode, Always), (A::PowerCycleNode, Always)]
+        }
     }
 }
 
 /// Whether the action is about nodes, so that "no nodes in scope" means there is nothing to do.
 #[must_use]
 pub fn is_node_scoped(action: TaskAction) -> bool {
-    matches!(recipe(action), Recipe::PerNode(_))
+    matches!(recipe(action.into()), Recipe::PerNode(_))
 }
 
 /// Hands are slower than a controller.
@@ -81,28 +124,28 @@ fn timeout(timeouts: &Timeouts, action: StepAction, node: Option<&Node>) -> Dura
 /// The plan of an action on these nodes, side by side; `None` for an action that has no steps.
 #[must_use]
 pub fn plan(
-    action: TaskAction,
+    work: impl Into<Work>,
     nodes: &[Arc<Node>],
     timeouts: &Timeouts,
     ids: &dyn IdSource,
 ) -> Option<TaskPlan> {
-    plan_waves(action, &[nodes], timeouts, ids)
+    plan_waves(work.into(), &[nodes], timeouts, ids)
 }
 
 /// The plan of an action on the nodes of these waves, one wave after another.
 #[must_use]
 pub fn plan_in_waves(
-    action: TaskAction,
+    work: impl Into<Work>,
     waves: &[Wave],
     timeouts: &Timeouts,
     ids: &dyn IdSource,
 ) -> Option<TaskPlan> {
     let waves: Vec<&[Arc<Node>]> = waves.iter().map(|wave| wave.nodes.as_slice()).collect();
-    plan_waves(action, &waves, timeouts, ids)
+    plan_waves(work.into(), &waves, timeouts, ids)
 }
 
 fn plan_waves(
-    action: TaskAction,
+    work: Work,
     waves: &[&[Arc<Node>]],
     timeouts: &Timeouts,
     ids: &dyn IdSource,
@@ -120,7 +163,7 @@ fn plan_waves(
             })
             .collect(),
     };
-    let stages = match recipe(action) {
+    let stages = match recipe(work) {
         Recipe::Site(lines) => vec![vec![pipeline(None, lines)]],
         Recipe::PerNode(lines) => waves
             .iter()

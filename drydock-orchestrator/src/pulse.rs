@@ -16,7 +16,8 @@ use crate::engine::Engine;
 /// What this instance knows of its own standing.
 pub(crate) struct Pulse {
     clock: Arc<dyn Clock>,
-    grace: Duration,
+    /// How long what the store was told last holds for us.
+    fresh_for: Duration,
     last_beat: watch::Sender<Option<Duration>>,
     /// How often a heartbeat came so late that our claims may have been taken before it.
     lapses: AtomicU64,
@@ -27,10 +28,13 @@ pub(crate) struct Pulse {
 }
 
 impl Pulse {
-    pub(crate) fn new(clock: Arc<dyn Clock>, grace: Duration) -> Self {
+    /// `grace`: how long others wait before they take from an instance what it holds; `skew`: how far clocks may differ.
+    ///
+    /// What we hold we trust in for four fifths of the grace, less the skew: the last fifth is for the call that follows a check.
+    pub(crate) fn new(clock: Arc<dyn Clock>, grace: Duration, skew: Duration) -> Self {
         Pulse {
             clock,
-            grace,
+            fresh_for: grace.mul_f64(0.8).saturating_sub(skew),
             last_beat: watch::Sender::new(None),
             lapses: AtomicU64::new(0),
             leadership: watch::Sender::new(None),
@@ -41,8 +45,6 @@ impl Pulse {
 
     /// Whether the last heartbeat that the store took is so young that nobody can have taken our claims yet. By the monotonic
     /// clock, so that a process that was stopped and wakes finds out by itself.
-    ///
-    /// Four fifths of the grace: the rest is for the call that follows the check.
     pub(crate) fn is_fresh(&self) -> bool {
         self.is_young(*self.last_beat.borrow())
     }
@@ -54,7 +56,7 @@ impl Pulse {
     }
 
     fn is_young(&self, at: Option<Duration>) -> bool {
-        at.is_some_and(|at| self.clock.monotonic().saturating_sub(at) < self.grace.mul_f64(0.8))
+        at.is_some_and(|at| self.clock.monotonic().saturating_sub(at) < self.fresh_for)
     }
 
     /// Wakes with each heartbeat that the store took.
@@ -169,7 +171,7 @@ async fn contend(engine: &Engine) {
             Err(error) => Err(error),
         },
         None => {
-            let grace = engine.settings.grace_period + engine.settings.clock_skew;
+            let grace = engine.settings.grace_period;
             let won = engine.store.claim_leadership(engine.instance, grace).await;
             if let Ok(Some(leader)) = &won {
                 info!(epoch = %leader.epoch, "became the leader");
@@ -229,7 +231,11 @@ mod tests {
     fn a_leader_that_cannot_renew_stops_before_its_grace_ends() {
         let clock = Arc::new(Seconds(AtomicU64::new(100)));
         let grace = Duration::from_secs(5);
-        let pulse = Pulse::new(Arc::clone(&clock) as Arc<dyn Clock>, grace);
+        let pulse = Pulse::new(
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            grace,
+            Duration::from_secs(1),
+        );
         let leader = Leadership {
             instance: InstanceId(Uuid::nil()),
             epoch: Epoch(7),
@@ -244,7 +250,8 @@ mod tests {
             clock.0.store(second, Ordering::SeqCst);
             pulse.beaten(clock.monotonic());
             assert!(pulse.is_fresh());
-            assert_eq!(pulse.leadership().is_some(), second < 104, "{second}");
+            // Four fifths of five seconds, less one.
+            assert_eq!(pulse.leadership().is_some(), second < 103, "{second}");
         }
         // The other way round.
         pulse.last_renewal.send_replace(Some(clock.monotonic()));
@@ -257,7 +264,8 @@ mod tests {
     #[test]
     fn a_silence_is_remembered_when_it_is_over() {
         let clock = Arc::new(Seconds(AtomicU64::new(100)));
-        let pulse = Pulse::new(Arc::clone(&clock) as Arc<dyn Clock>, Duration::from_secs(5));
+        let grace = Duration::from_secs(5);
+        let pulse = Pulse::new(Arc::clone(&clock) as Arc<dyn Clock>, grace, Duration::ZERO);
         pulse.beaten(clock.monotonic());
         for second in [103, 106] {
             clock.0.store(second, Ordering::SeqCst);

@@ -11,7 +11,7 @@ pub struct EngineSettings {
     pub grace_period: Duration,
     /// How often leadership is claimed or renewed.
     pub claim_interval: Duration,
-    /// How far the store's clock and an instance's may differ; added to the grace before anything is taken from anybody.
+    /// How far the store's clock and an instance's may differ: an instance stops by itself so much before its grace ends.
     pub clock_skew: Duration,
     /// How often to look even when nothing woke us.
     pub poll_interval: Duration,

@@ -13,6 +13,7 @@ use drydock_model::change::{Change, ChangeOutcome, JournalEntry};
 use drydock_model::driver::{Driver, DriverError, Report, StepContext, StepPlan, Then};
 use drydock_model::effective::Node;
 use drydock_model::id::ChangeId;
+use drydock_model::oob::{BootDevice, OobCommand};
 use drydock_model::step::{ClaimedStep, StepAction};
 use drydock_model::store::{StoreError, StoreResult};
 use futures::FutureExt;
@@ -165,7 +166,7 @@ impl Run<'_> {
             })?;
         let node = match &step.node {
             None => None,
-            Some(name) => Some(Arc::clone(site.design.node(name).ok_or_else(|| {
+            Some(name) => Some(Arc::clone(site.node(name).ok_or_else(|| {
                 Stop::Driver(DriverError::permanent(
                     step.action.as_str(),
                     format!("node {name}"),
@@ -192,6 +193,7 @@ impl Run<'_> {
                     action: step.action,
                     design: Arc::clone(&site.design),
                     node: node.clone(),
+                    boot_device: self.boot_device(),
                     facts: foresight::facts_for_driver(&self.claimed.facts),
                     boot_keys: Arc::new(StoredKeys {
                         store: Arc::clone(&self.engine.store),
@@ -213,6 +215,14 @@ impl Run<'_> {
                 let driver = self.driver_of(step.action, node.as_deref())?;
                 self.drive(&*driver, &cx).await
             }
+        }
+    }
+
+    /// From what a node is to start: what the task says, else the network, which is how nodes are installed.
+    fn boot_device(&self) -> BootDevice {
+        match self.claimed.task.oob {
+            Some(OobCommand::Boot(device)) => device,
+            _ => BootDevice::Network,
         }
     }
 
@@ -348,6 +358,7 @@ impl Run<'_> {
             latency_ms: None,
         };
         engine.store.record_intent(token, &entry).await?;
+        engine.counts.intended();
         // The intent may have waited for the database for longer than the claim is good for.
         if !self.is_still_ours() {
             return Err(Stop::Asleep);
@@ -374,6 +385,7 @@ impl Run<'_> {
                 }
                 written => {
                     written?;
+                    engine.counts.concluded();
                     break;
                 }
             }

@@ -45,13 +45,14 @@ impl Clock for SystemClock {
     }
 }
 
-/// Random ids.
+/// Random ids. UUIDs of version 7 (RFC 9562, section 5.7), which grow: what is made together stands together in every index, and a commit
+/// that writes a hundred rows touches few pages of each. They are names and no secrets.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RandomIds;
 
 impl IdSource for RandomIds {
     fn uuid(&self) -> Uuid {
-        Uuid::new_v4()
+        Uuid::now_v7()
     }
 
     fn ulid(&self, unix_ms: u64) -> ulid::Ulid {

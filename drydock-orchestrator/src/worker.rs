@@ -20,9 +20,12 @@ pub(crate) async fn run(engine: Engine, mut wake: Box<dyn Wake>, shutdown: Cance
     let mut flying = Flying::default();
     let mut beats = engine.pulse.beats();
     while !shutdown.is_cancelled() {
+        // A commit that wakes us ends many steps at once. Each gets its answer only after us: their places are to be free before we count.
+        tokio::task::yield_now().await;
         while let Some(ended) = flying.set.try_join_next_with_id() {
             flying.note(ended);
         }
+        engine.counts.flies(flying.set.len());
         // Before the look: a claim is good for as long as nothing has lapsed since.
         let lapses = engine.pulse.lapses();
         let fresh = engine.pulse.is_fresh();
@@ -54,6 +57,7 @@ pub(crate) async fn run(engine: Engine, mut wake: Box<dyn Wake>, shutdown: Cance
         for step in claimed {
             flying.start(&engine, step, lapses, &shutdown);
         }
+        engine.counts.flies(flying.set.len());
     }
     // No new work; what is in flight ends its current call and returns its claim.
     while let Some(ended) = flying.set.join_next_with_id().await {

@@ -1,12 +1,10 @@
-//! The BMCs of the simulated machines: their sockets, and the chassis behind them.
+//! The IPMI side of the simulated machines: their sockets, and the chassis behind them.
 
 mod inventory;
 mod vendor;
 
-use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::sync::Arc;
-
 use std::time::Duration;
 
 use drydock_ipmi::bmc::{Account, Bmc, BmcConfig, Chassis, Faults, Inventory, serve_with};
@@ -15,83 +13,8 @@ use secrecy::SecretString;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::SimError;
 use crate::faults::{FaultBoard, MachineFaults, Vendor};
 use crate::machine::Machine;
-use crate::shape::MachineShape;
-
-/// The port IPMI over LAN has by standard (IPMI v2.0 section 13.1.2).
-const IPMI_PORT: u16 = 623;
-/// Unprivileged ports tried before giving up.
-const ATTEMPTS: usize = 32;
-
-/// Binds a socket for each machine, in order, and gives the port of those that name none.
-pub(crate) fn bind(machines: &[&MachineShape]) -> Result<(u16, Vec<UdpSocket>), SimError> {
-    let mut named = Vec::new();
-    for machine in machines {
-        named.push(match machine.bmc_port {
-            None => None,
-            Some(port) => {
-                let address = SocketAddr::new(machine.bmc_address, port);
-                let socket = listen(address).map_err(|source| SimError::BmcBind {
-                    machine: machine.name.clone(),
-                    address,
-                    source,
-                })?;
-                Some(socket)
-            }
-        });
-    }
-    let sharing: Vec<&MachineShape> = machines
-        .iter()
-        .filter(|machine| machine.bmc_port.is_none())
-        .copied()
-        .collect();
-    let (port, shared) = bind_shared(&sharing)?;
-    let mut shared = shared.into_iter();
-    let sockets = named
-        .into_iter()
-        .filter_map(|socket| socket.or_else(|| shared.next()));
-    Ok((port, sockets.collect()))
-}
-
-/// Binds all on the standard port, or else on one unprivileged port that is free on every address.
-fn bind_shared(machines: &[&MachineShape]) -> Result<(u16, Vec<UdpSocket>), SimError> {
-    let Some(first) = machines.first() else {
-        return Ok((IPMI_PORT, Vec::new()));
-    };
-    let mut refusal = match bind_all(machines, IPMI_PORT) {
-        Ok(sockets) => return Ok((IPMI_PORT, sockets)),
-        Err(error) => error,
-    };
-    for _ in 0..ATTEMPTS {
-        // The system chooses a port for the first address; whether it is free on the others is found by trying.
-        let chosen = listen(SocketAddr::new(first.bmc_address, 0))
-            .and_then(|socket| socket.local_addr())
-            .map(|address| address.port());
-        match chosen.and_then(|port| Ok((port, bind_all(machines, port)?))) {
-            Ok(bound) => return Ok(bound),
-            Err(error) => refusal = error,
-        }
-    }
-    Err(SimError::NoSharedPort {
-        count: machines.len(),
-        source: refusal,
-    })
-}
-
-fn bind_all(machines: &[&MachineShape], port: u16) -> io::Result<Vec<UdpSocket>> {
-    machines
-        .iter()
-        .map(|machine| listen(SocketAddr::new(machine.bmc_address, port)))
-        .collect()
-}
-
-fn listen(address: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = UdpSocket::bind(address)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
-}
 
 /// A machine as its BMC sees it.
 struct Wired {

@@ -56,10 +56,22 @@ pub enum Call {
         machine: String,
         /// Where it came from.
         origin: Origin,
-        /// `power_on`, `power_off`, `power_cycle`, `power_reset`, `power_soft_off`, `boot_network` or `set_boot`.
+        /// `power_on`, `power_off`, `power_cycle`, `power_reset`, `power_soft_off`, `boot_network`, `set_boot`, `insert_media` or
+        /// `eject_media`.
         command: String,
-        /// The boot flags of `set_boot` in hexadecimal; empty otherwise.
+        /// The boot flags of `set_boot` in hexadecimal, the image of `insert_media`; empty otherwise.
         detail: String,
+    },
+    /// A request to the Redfish service of a machine's BMC.
+    Redfish {
+        /// The machine.
+        machine: String,
+        /// HTTP method.
+        method: String,
+        /// Path, from `/redfish` on.
+        path: String,
+        /// Status of the answer; none when the connection was closed in its place.
+        status: Option<u16>,
     },
     /// A machine went from one phase to the next.
     Machine {

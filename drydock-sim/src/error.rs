@@ -47,15 +47,23 @@ pub enum SimError {
         /// What the system said.
         source: io::Error,
     },
-    /// No UDP port is free on all BMC addresses.
+    /// No port is free on all BMC addresses.
     #[error(
-        "found no UDP port that is free on all {count} BMC addresses: {source}; stop other simulators and retry"
+        "found no port that is free on all {count} BMC addresses: {source}; stop other simulators and retry"
     )]
     NoSharedPort {
         /// Number of BMCs that must share the port.
         count: usize,
         /// The last refusal.
         source: io::Error,
+    },
+    /// No certificate can be made for the Redfish services.
+    #[error("cannot make the certificate of {subject}: {why}; this is a defect of the simulator")]
+    Certificate {
+        /// Whose it was to be.
+        subject: String,
+        /// What is wrong.
+        why: String,
     },
     /// An HTTP server cannot be started.
     #[error("cannot start the {what} on 127.0.0.1: {source}")]

@@ -1,11 +1,15 @@
 //! What is broken in the simulated world. Plain data, settable at the start and while the world runs.
 
+mod redfish;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+
+pub use redfish::{Accepted, Etags, RedfishFaults};
 
 /// All faults of a world. Setting new ones replaces the old ones as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +27,8 @@ pub struct Faults {
 pub struct MachineFaults {
     /// What is wrong with its BMC and with the way to it.
     pub bmc: BmcFaults,
+    /// What is peculiar about its BMC if that speaks Redfish, beyond what its `vendor` brings.
+    pub redfish: RedfishFaults,
     /// Its BMC answers nothing.
     pub bmc_silent: bool,
     /// Its BMC has another password than the shape says.
@@ -35,6 +41,8 @@ pub struct MachineFaults {
     pub refuses_same_power: bool,
     /// Boot device settings are acknowledged and not kept.
     pub forgets_boot_device: bool,
+    /// Boot device settings are kept, and shown, only until the power goes off.
+    pub loses_boot_device: bool,
     /// Commissioning fails.
     pub fails_commissioning: bool,
     /// Installation fails.
@@ -45,8 +53,11 @@ pub struct MachineFaults {
     pub boot_action_fails: bool,
 }
 
-/// What is wrong with a BMC and with the network in front of it. Changes take effect with the next datagram, except that
-/// another `vendor` restarts the BMC.
+/// What is wrong with a BMC and with the network in front of it. Changes take effect with the next datagram or request, except
+/// that another `vendor` restarts a BMC that speaks IPMI.
+///
+/// Redfish goes over TCP, which mends a bad network by itself: loss, duplication and reordering do nothing to it. "Busy" is 503
+/// with Retry-After there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BmcFaults {
@@ -84,14 +95,22 @@ pub enum Vendor {
     /// As little as BMCs get away with: a short device id, no boot parameters 0 and 3, of the boot flags only the device is kept,
     /// open session is answered with privilege level 0, at most 16 bytes of an inventory at a time.
     Minimal,
-    /// OpenBMC: no boot parameter 3.
+    /// OpenBMC: no boot parameter 3; by Redfish it tells that the power is on its way.
     Openbmc,
-    /// Supermicro: the disk under UEFI has device selector 0x24.
+    /// Supermicro: the disk under UEFI has device selector 0x24; by Redfish the boot mode has to come with the target.
     Supermicro,
     /// pyghmi's BMC: suite 3 only, other suites are answered with it instead of being refused; no power cycle.
     Pyghmi,
     /// ipmi_sim: suite 3 only, repeated packets are carried out again.
     IpmiSim,
+    /// Dell's iDRAC, by Redfish: few sessions, On is refused shortly after Off.
+    Idrac,
+    /// HPE's iLO, by Redfish: no boot settings during POST, 400 for what is so already.
+    Ilo,
+    /// Lenovo's XCC, by Redfish: no change without If-Match, virtual media by PATCH.
+    Xcc,
+    /// sushy-tools' emulator: no sessions, a service root without `Links`.
+    SushyTools,
 }
 
 /// A misbehaviour of the MaaS region.

@@ -1,6 +1,7 @@
 //! The outside world of a site on loopback: BMCs, a MaaS region, and machines that boot, install and call back.
 //!
-//! Purpose: `drydock demo`, `drydock sim` and the tests speak the real protocols (IPMI 2.0 over UDP, the MaaS 2.0 REST
+//! Purpose: `drydock demo`, `drydock sim` and the tests speak the real protocols (IPMI 2.0 over UDP, Redfish
+//! over HTTP and TLS, the MaaS 2.0 REST
 //! API, HTTP call-backs) to something that behaves as the recorded real servers did, in one process and without any
 //! packet outside 127.0.0.0/8 and ::1. Start a [`World`] from a [`SiteShape`]; break it with [`Faults`]; read what was
 //! done to it from its [`CallLog`].
@@ -16,6 +17,8 @@ mod error;
 mod faults;
 mod maas;
 mod machine;
+mod port;
+mod redfish;
 mod shape;
 mod stand_in;
 mod timing;
@@ -23,9 +26,11 @@ mod world;
 
 pub use call_log::{Call, CallLog, Entry, Origin};
 pub use error::SimError;
-pub use faults::{BmcFaults, Faults, MaasFault, MachineFaults, Vendor};
+pub use faults::{
+    Accepted, BmcFaults, Etags, Faults, MaasFault, MachineFaults, RedfishFaults, Vendor,
+};
 pub use machine::core::Phase;
 pub use machine::{CallBackState, MachineState};
-pub use shape::{DiskShape, MachineShape, NicShape, SiteShape};
+pub use shape::{BmcKind, DiskShape, MachineShape, NicShape, SiteShape, Transport};
 pub use timing::{Timing, Wait};
 pub use world::World;

@@ -5,6 +5,7 @@ pub mod core;
 pub(crate) mod driver;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use drydock_ipmi::Control;
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,13 @@ struct BootOutcome {
     call_back: CallBackState,
 }
 
+/// When the power last changed.
+#[derive(Debug, Default)]
+struct PowerTimes {
+    off: Option<Instant>,
+    booted: Option<Instant>,
+}
+
 /// A machine; shared by its BMC, by MaaS's wiring and by its driver task.
 ///
 /// Lock order: the MaaS region may be locked while a machine's core is taken, never the other way round; so effects
@@ -66,6 +74,7 @@ pub(crate) struct Machine {
     pub(crate) shape: MachineShape,
     core: Mutex<Core>,
     outcome: Mutex<BootOutcome>,
+    times: Mutex<PowerTimes>,
     effects: mpsc::UnboundedSender<Effect>,
     faults: FaultBoard,
     log: CallLog,
@@ -81,6 +90,7 @@ impl Machine {
         let machine = Self {
             core: Mutex::new(Core::new(shape.powered_on)),
             outcome: Mutex::default(),
+            times: Mutex::default(),
             shape,
             effects,
             faults,
@@ -103,6 +113,7 @@ impl Machine {
         let mut core = self.core();
         for effect in core.step(input, &faults)? {
             if let Effect::Changed { from, to } = effect {
+                self.note_times(to);
                 self.log.push(Call::Machine {
                     machine: self.shape.name.clone(),
                     from,
@@ -113,6 +124,43 @@ impl Machine {
             }
         }
         Ok(())
+    }
+
+    fn note_times(&self, entered: Phase) {
+        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        match entered {
+            Phase::Off => times.off = Some(Instant::now()),
+            Phase::NetworkBoot | Phase::BootingDisk | Phase::NothingToBoot => {
+                times.booted = Some(Instant::now());
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the power went off less than this ago.
+    pub(crate) fn off_within(&self, span: Duration) -> bool {
+        let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        times.off.is_some_and(|at| at.elapsed() < span)
+    }
+
+    /// Whether the firmware began to boot less than this ago, and the power is on.
+    pub(crate) fn booted_within(&self, span: Duration) -> bool {
+        let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        let booted = times.booted.is_some_and(|at| at.elapsed() < span);
+        drop(times);
+        booted && self.powered()
+    }
+
+    pub(crate) fn media_from_bmc(&self, image: Option<&str>) {
+        let (command, detail) = match image {
+            Some(image) => ("insert_media", image),
+            None => ("eject_media", ""),
+        };
+        self.log_command(Origin::Bmc, command, detail.to_owned());
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.core().phase()
     }
 
     fn log_command(&self, origin: Origin, command: &str, detail: String) {

@@ -24,9 +24,11 @@ pub struct SiteShape {
 pub struct MachineShape {
     /// Name in the simulator's log and faults. MaaS never sees it: an enlisted machine gets a made-up hostname.
     pub name: String,
+    /// What its BMC speaks.
+    pub bmc: BmcKind,
     /// Address its BMC listens on; only 127.0.0.0/8 and ::1 are accepted.
     pub bmc_address: IpAddr,
-    /// UDP port of its BMC; `None` for the port that all BMCs of the site share.
+    /// Port of its BMC, of UDP or TCP as its kind has it; `None` for the port that all BMCs of the kind share.
     pub bmc_port: Option<u16>,
     /// User its BMC knows, with administrator privilege.
     pub bmc_user: String,
@@ -44,6 +46,29 @@ pub struct MachineShape {
     pub memory_mib: u64,
     /// Whether it is on at the start (running something that is nobody's business) or off.
     pub powered_on: bool,
+}
+
+/// What a BMC speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BmcKind {
+    /// IPMI 2.0 over RMCP+, by UDP.
+    #[default]
+    Ipmi,
+    /// Redfish over HTTP, by TCP.
+    Redfish(Transport),
+}
+
+/// How a Redfish service is reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// By plain HTTP.
+    Http,
+    /// By TLS with a certificate of its own, signed by itself and marked as an authority (CA:TRUE), as BMCs are delivered with.
+    /// Another one in every world.
+    #[default]
+    SelfSigned,
+    /// By TLS with a certificate for its address from the world's authority; see [`World::redfish_ca`](crate::World::redfish_ca).
+    Issued,
 }
 
 /// One network card.

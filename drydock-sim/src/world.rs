@@ -1,5 +1,7 @@
 //! The world as a whole: start, look, break, stop.
 
+mod controllers;
+
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::controllers::{Controllers, Place};
 use crate::call_log::CallLog;
 use crate::error::SimError;
 use crate::faults::{FaultBoard, Faults};
@@ -17,7 +20,7 @@ use crate::machine::driver::{Surroundings, drive};
 use crate::machine::{Machine, MachineState};
 use crate::shape::{MachineShape, SiteShape};
 use crate::timing::Timing;
-use crate::{bmc, maas, stand_in};
+use crate::{maas, stand_in};
 
 /// What the world and its stand-in server both reach.
 #[derive(Debug)]
@@ -95,6 +98,9 @@ pub struct World {
     maas: SocketAddr,
     stand_in: SocketAddr,
     bmc_port: u16,
+    redfish_port: u16,
+    redfish_ca: String,
+    services: Vec<Place>,
     stop: CancellationToken,
     tasks: JoinSet<()>,
     servers: JoinSet<()>,
@@ -122,7 +128,7 @@ impl World {
         let shapes: Vec<&MachineShape> = shape.machines.iter().chain(&shape.controllers).collect();
         check_faults(&faults, shapes.iter().map(|machine| machine.name.as_str()))?;
         let client = http_client()?;
-        let (bmc_port, sockets) = bmc::bind(&shapes)?;
+        let controllers = Controllers::bind(&shapes)?;
         let (maas_listener, maas) = listen("MaaS region")?;
         let (stand_in_listener, stand_in) = listen("stand-in server")?;
 
@@ -142,7 +148,8 @@ impl World {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let mut machines = Vec::new();
-        for (machine, socket) in shapes.into_iter().zip(sockets) {
+        let mut services = Vec::new();
+        for (machine, door) in shapes.into_iter().zip(controllers.doors) {
             let (machine, effects) = Machine::new(machine.clone(), faults.clone(), log.clone());
             let machine = Arc::new(machine);
             region
@@ -153,12 +160,7 @@ impl World {
                 effects,
                 Arc::clone(&surroundings),
             ));
-            tasks.spawn(bmc::run(
-                Arc::clone(&machine),
-                socket,
-                faults.clone(),
-                stop.clone(),
-            ));
+            services.extend(door.open(&machine, &faults, &log, &stop, &mut tasks));
             machines.push(machine);
         }
         let inside = Arc::new(Inside {
@@ -179,7 +181,10 @@ impl World {
             api_key,
             maas,
             stand_in,
-            bmc_port,
+            bmc_port: controllers.bmc_port,
+            redfish_port: controllers.redfish_port,
+            redfish_ca: controllers.ca_pem,
+            services,
             stop,
             tasks,
             servers: JoinSet::new(),
@@ -212,7 +217,32 @@ impl World {
         self.api_key.text()
     }
 
-    /// UDP port of all BMCs whose shape names none: 623 where that could be bound, otherwise an unprivileged one.
+    /// TCP port of all BMCs with Redfish whose shape names none: 443 where that could be bound, otherwise an unprivileged one.
+    pub fn redfish_port(&self) -> u16 {
+        self.redfish_port
+    }
+
+    /// Base of the Redfish service of a machine, `https://ADDRESS:PORT`; none if it has no such service.
+    pub fn redfish_url(&self, machine: &str) -> Option<&str> {
+        self.service(machine).map(|place| place.url.as_str())
+    }
+
+    /// The certificate by which the Redfish service of a machine shows itself, in DER; none if it has none.
+    pub fn redfish_certificate(&self, machine: &str) -> Option<&[u8]> {
+        self.service(machine)?.certificate.as_deref()
+    }
+
+    /// The world's own authority, in PEM, which has signed the certificates of services with
+    /// [`Transport::Issued`](crate::Transport::Issued). Another one in every world.
+    pub fn redfish_ca(&self) -> &str {
+        &self.redfish_ca
+    }
+
+    fn service(&self, machine: &str) -> Option<&Place> {
+        self.services.iter().find(|place| place.machine == machine)
+    }
+
+    /// UDP port of all BMCs with IPMI whose shape names none: 623 where that could be bound, otherwise an unprivileged one.
     pub fn bmc_port(&self) -> u16 {
         self.bmc_port
     }

@@ -30,10 +30,17 @@ impl<J, R> Default for Turns<J, R> {
 }
 
 impl<J, R> Turns<J, R> {
-    /// Has one write done, together with whatever others wait for theirs. `together` does them, in order, in one transaction: the verdict on each,
-    /// or the reason why none was done. Who stops waiting may find later that it was done nevertheless.
-    pub(crate) async fn done<F>(&self, job: J, together: impl Fn(Vec<J>) -> F) -> StoreResult<R>
+    /// Has one write done, together with whatever others wait for theirs. `begin` begins a transaction; what is asked for until it has begun is
+    /// done in it. `together` does it, in order: the verdict on each, or the reason why none was done. Who stops waiting may find later that it
+    /// was done nevertheless.
+    pub(crate) async fn done<T, B, F>(
+        &self,
+        job: J,
+        begin: impl Fn() -> B,
+        together: impl Fn(T, Vec<J>) -> F,
+    ) -> StoreResult<R>
     where
+        B: Future<Output = StoreResult<T>>,
         F: Future<Output = StoreResult<Vec<StoreResult<R>>>>,
     {
         let (tell, mut told) = oneshot::channel();
@@ -44,20 +51,25 @@ impl<J, R> Turns<J, R> {
                 verdict = &mut told => return verdict.unwrap_or_else(|_gone| Err(unknown())),
                 turn = self.turn.lock() => turn,
             };
+            if self.waiting().is_empty() {
+                // Ours was taken by somebody who has gone without an answer.
+                drop(turn);
+                return told.await.unwrap_or_else(|_gone| Err(unknown()));
+            }
+            // Those who were answered last come back with their next write just now: they are not to wait for one commit more.
+            let begun = begin().await;
             let (jobs, askers): (Vec<J>, Vec<_>) = {
                 let mut waiting = self.waiting();
                 let count = waiting.len().min(MOST);
                 waiting.drain(..count).unzip()
             };
-            if jobs.is_empty() {
-                // Ours was taken by somebody who has gone without an answer.
-                drop(turn);
-                return told.await.unwrap_or_else(|_gone| Err(unknown()));
-            }
             let count = jobs.len();
-            let verdicts = together(jobs)
-                .await
-                .unwrap_or_else(|error| (0..count).map(|_| Err(error.clone())).collect());
+            let done = match begun {
+                Ok(transaction) => together(transaction, jobs).await,
+                Err(error) => Err(error),
+            };
+            let verdicts =
+                done.unwrap_or_else(|error| (0..count).map(|_| Err(error.clone())).collect());
             for (asker, verdict) in askers.into_iter().zip(verdicts) {
                 // Who asked may have gone.
                 let _ = asker.send(verdict);
@@ -104,20 +116,24 @@ mod tests {
     impl Desk {
         async fn done(&self, job: usize) -> StoreResult<usize> {
             self.turns
-                .done(job, async |jobs| {
-                    self.leave.0.acquire().await.unwrap().forget();
-                    self.commits.fetch_add(1, Ordering::SeqCst);
-                    Ok(jobs
-                        .into_iter()
-                        .map(|job| {
-                            if job == 13 {
-                                Err(StoreError::NotFound)
-                            } else {
-                                Ok(job * 2)
-                            }
-                        })
-                        .collect())
-                })
+                .done(
+                    job,
+                    async || Ok(()),
+                    async |(), jobs| {
+                        self.leave.0.acquire().await.unwrap().forget();
+                        self.commits.fetch_add(1, Ordering::SeqCst);
+                        Ok(jobs
+                            .into_iter()
+                            .map(|job| {
+                                if job == 13 {
+                                    Err(StoreError::NotFound)
+                                } else {
+                                    Ok(job * 2)
+                                }
+                            })
+                            .collect())
+                    },
+                )
                 .await
         }
 
@@ -161,6 +177,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_comes_until_the_transaction_has_begun_is_done_in_it() {
+        let turns: Arc<Turns<u8, usize>> = Arc::default();
+        let begin = Arc::new(Semaphore::new(0));
+        let ask = |job| {
+            let (turns, begin) = (Arc::clone(&turns), Arc::clone(&begin));
+            tokio::spawn(async move {
+                let begin = async || {
+                    begin.acquire().await.unwrap().forget();
+                    Ok(())
+                };
+                let together = async |(), jobs: Vec<u8>| {
+                    let count = jobs.len();
+                    Ok(jobs.into_iter().map(|_| Ok(count)).collect())
+                };
+                turns.done(job, begin, together).await
+            })
+        };
+        let first = ask(1);
+        while turns.turn.try_lock().is_ok() {
+            tokio::task::yield_now().await;
+        }
+        let second = ask(2);
+        while turns.waiting().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        begin.add_permits(1);
+        assert_eq!(first.await.unwrap(), Ok(2));
+        assert_eq!(second.await.unwrap(), Ok(2));
+    }
+
+    #[tokio::test]
     async fn who_goes_in_the_middle_leaves_the_turn_to_the_next() {
         let desk = Desk::default();
         let worker = tokio::spawn({
@@ -185,8 +232,21 @@ mod tests {
     async fn when_nothing_could_be_done_all_are_told_why() {
         let turns: Turns<u8, u8> = Turns::default();
         let refused = turns
-            .done(1, async |_jobs| Err(StoreError::Unavailable("gone".into())))
+            .done(
+                1,
+                async || Ok(()),
+                async |(), _jobs| Err(StoreError::Unavailable("gone".into())),
+            )
             .await;
         assert_eq!(refused, Err(StoreError::Unavailable("gone".into())));
+        let refused = turns
+            .done(
+                1,
+                async || Err::<(), _>(StoreError::Unavailable("full".into())),
+                async |(), _jobs| Ok(vec![Ok(1)]),
+            )
+            .await;
+        assert_eq!(refused, Err(StoreError::Unavailable("full".into())));
+        assert!(turns.waiting().is_empty());
     }
 }

@@ -77,6 +77,7 @@ contract! {
     ],
     tasks: [
         a_task_comes_back_as_it_was_given,
+        tasks_are_counted_by_status,
         an_idempotency_key_gives_the_first_task,
         the_queue_goes_by_priority_then_age,
         a_tree_is_found_by_any_id_in_it,

@@ -17,9 +17,14 @@ use place::{Place, claim_one, lead, new_task, pipeline, plan, planned};
 use source::{Statement, statements};
 
 /// The work of the engine, and the indexes by which it finds what it is about. A heartbeat has a plan on PostgreSQL only.
-const HOT: [(&str, &[&str]); 8] = [
+const HOT: [(&str, &[&str]); 9] = [
     // A claim.
     ("WITH due AS", &["steps_due", "steps_busy"]),
+    // What comes after an end.
+    (
+        "SELECT id, pipeline, ordinal, status",
+        &["steps_of_pipeline"],
+    ),
     // The queue; SQLite finds it by its status and sorts it.
     (
         "SELECT * FROM tasks WHERE status = 'queued'",
@@ -49,11 +54,13 @@ const HOT: [(&str, &[&str]); 8] = [
 ];
 
 /// What reads a table from end to end because all of it is asked for, or because it has one row.
-const WHOLE: [&str; 9] = [
+const WHOLE: [&str; 10] = [
     "SELECT id FROM designs ORDER BY seq",
     "SELECT instance, epoch FROM leadership WHERE instance IS NOT NULL",
     "SELECT epoch FROM leadership WHERE instance = $1",
     "UPDATE leadership SET instance = NULL",
+    // Counted whole, by the index of the status.
+    "SELECT status, COUNT(*) AS count FROM tasks",
     // Now and then, of a table of a few rows: contents that nothing refers to any more.
     "DELETE FROM pins WHERE created < $1",
     // The upkeep, by hand.
@@ -62,6 +69,17 @@ const WHOLE: [&str; 9] = [
     "SELECT version FROM _sqlx_migrations",
     "SELECT m.name AS in_table",
 ];
+
+/// What is about all that an index of open steps holds.
+const OPEN: [&str; 3] = [
+    // On how many nodes work is under way, and when the next step is due.
+    "SELECT COUNT(*) FROM steps s WHERE s.node IS NOT NULL",
+    "SELECT MIN(COALESCE(s.not_before",
+    "SELECT task, token FROM steps s WHERE s.holder IS NOT NULL",
+];
+
+/// Indexes that hold little however large a task is, so that one may be read from end to end: what works on the site.
+const SMALL: [&str; 1] = ["steps_busy_site"];
 
 /// The same text however it is broken into lines.
 fn plain(sql: &str) -> String {
@@ -239,6 +257,10 @@ async fn no_statement_scans_a_postgres_table(place: Place) {
         store.create_task(&new_task(number)).await.unwrap();
     }
     claim_one(&store).await;
+    // Before anything is known of the steps, and after.
+    let scans = postgres_scans(&place).await;
+    assert!(scans.is_empty(), "{}", scans.join("\n"));
+    place.execute("ANALYZE").await;
     let scans = postgres_scans(&place).await;
     assert!(scans.is_empty(), "{}", scans.join("\n"));
     place
@@ -252,11 +274,14 @@ async fn postgres_scans(place: &Place) -> Vec<String> {
     let all = statements("postgres");
     make_tables(place, &all).await;
     let mut conn = PgConnection::connect(&place.url).await.unwrap();
-    // A generic plan is one for any argument; without a way by an index a table is scanned all the same.
-    sqlx::raw_sql("ANALYZE; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")
-        .execute(&mut conn)
-        .await
-        .unwrap();
+    // As the store has it, but for the generic plan, which is one for any argument. Without a way by an index a table is scanned all the same.
+    sqlx::raw_sql(
+        "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off;
+         SET plan_cache_mode = force_generic_plan",
+    )
+    .execute(&mut conn)
+    .await
+    .unwrap();
     let mut scans = Vec::new();
     for statement in checked(&all).cloned().chain(lists()) {
         let statement = &statement;
@@ -286,8 +311,26 @@ async fn postgres_scans(place: &Place) -> Vec<String> {
                 scans.push(format!("{}: {line}: {text}: {plan:#?}", statement.file));
             }
         }
+        if !begins(statement, &WHOLE) && !begins(statement, &OPEN) {
+            scans.extend(read_whole(statement, &plan));
+        }
     }
     scans
+}
+
+/// Indexes of steps, of which there are many here, that are read from end to end.
+fn read_whole(statement: &Statement, plan: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, line) in plan.iter().enumerate() {
+        let next = plan.get(at + 1).map_or("", |next| next.trim_start());
+        let sought = next.starts_with("Index Cond:");
+        let small = SMALL.iter().any(|index| line.contains(index));
+        if line.contains("Index") && line.contains(" on steps") && !sought && !small {
+            let text = plain(&statement.sql);
+            found.push(format!("{}: {line}: {text}: {plan:#?}", statement.file));
+        }
+    }
+    found
 }
 
 /// What is asked of the list of tasks, as it is put together.

@@ -27,7 +27,7 @@ const MEMORY: u32 = 1024;
 const SLOWEST: u32 = 10;
 
 /// What a target begins with: files, and all files of folders.
-const SEEDS: [(&str, &[&str]); 3] = [
+const SEEDS: [(&str, &[&str]); 10] = [
     (
         "deckhand_form",
         &[
@@ -35,6 +35,13 @@ const SEEDS: [(&str, &[&str]); 3] = [
             "examples/designs/fullsite-deckhand.yaml",
         ],
     ),
+    ("ipmi_bmc_commands", &["fuzz/seeds/ipmi_bmc_commands"]),
+    ("ipmi_bmc_datagrams", &["fuzz/seeds/ipmi_bmc_datagrams"]),
+    ("ipmi_client_login", &["fuzz/seeds/ipmi_client_login"]),
+    ("ipmi_client_session", &["fuzz/seeds/ipmi_client_session"]),
+    ("ipmi_datagram", &["fuzz/seeds/ipmi_datagram"]),
+    ("ipmi_records", &["fuzz/seeds/ipmi_records"]),
+    ("redfish_document", &["fuzz/seeds/redfish_document"]),
     ("template", &["fuzz/seeds/template"]),
     (
         "yaml_form",
@@ -44,6 +51,12 @@ const SEEDS: [(&str, &[&str]); 3] = [
         ],
     ),
 ];
+
+/// Targets whose input is bytes of a protocol and no text: words are of no use to them, and a datagram is short.
+const BINARY: &str = "ipmi_";
+
+/// The longest conversation that is tried, in bytes.
+const LONGEST_BINARY: usize = 4 << 10;
 
 /// Lines of a failed target's last words that are shown.
 const TOLD: usize = 60;
@@ -156,16 +169,18 @@ fn fuzz(repository: &Repository, program: &Path, name: &str, seconds: u32) -> Re
             "-seed_inputs={}",
             seeds(repository, name)?.join(",")
         ))
-        .arg(format!(
-            "-dict={}",
-            repository.path("fuzz/words.dict").display()
-        ))
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
         .arg(format!("-max_total_time={seconds}"))
-        .arg(format!("-max_len={LONGEST}"))
         .arg(format!("-rss_limit_mb={MEMORY}"))
         .arg(format!("-timeout={SLOWEST}"))
         .arg("-print_final_stats=1");
+    if name.starts_with(BINARY) {
+        target.arg(format!("-max_len={LONGEST_BINARY}"));
+    } else {
+        let words = repository.path("fuzz/words.dict");
+        target.arg(format!("-max_len={LONGEST}"));
+        target.arg(format!("-dict={}", words.display()));
+    }
     eprintln!("$ {name} -max_total_time={seconds}");
     // It talks all the while; only how it ended is worth reading.
     let output = target

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Gid, Pid, Uid};
 use tempfile::TempDir;
 
+use crate::python::Environment;
 use crate::repository::Repository;
 use crate::{command, interrupt};
 
@@ -70,12 +71,12 @@ impl Keystone {
     /// It cannot be installed or does not come up; its log is in the error.
     pub(crate) fn start(repository: &Repository) -> Result<Keystone> {
         let environment = environment(repository);
-        install(&environment)?;
+        environment.install()?;
         let folder = tempfile::Builder::new()
             .prefix("drydock-keystone-")
             .tempdir()?;
         let mut keystone = Keystone {
-            programs: environment.join("bin"),
+            programs: environment.programs(),
             folder,
             server: None,
             port: 0,
@@ -237,44 +238,9 @@ fn answers(port: u16) -> bool {
     })
 }
 
-/// Where the Python environment is kept between runs.
-fn environment(repository: &Repository) -> PathBuf {
-    repository.target().join("keystone")
-}
-
-/// Sees to it that the environment holds these packages. Costs nothing when it does already.
-fn install(environment: &Path) -> Result<()> {
-    if is_installed(environment) {
-        return Ok(());
-    }
-    if environment.exists() {
-        fs::remove_dir_all(environment)
-            .with_context(|| format!("cannot remove {}", environment.display()))?;
-    }
-    command::run(
-        Command::new("python3")
-            .args(["-m", "venv"])
-            .arg(environment),
-    )?;
-    let mut pip = Command::new(environment.join("bin/python"));
-    pip.args(["-m", "pip", "install", "--quiet"])
-        .arg("--disable-pip-version-check")
-        .args(PACKAGES);
-    command::run(&mut pip).with_context(|| format!("cannot install {}", PACKAGES.join(" ")))?;
-    // Last, so that an installation that was cut off is begun anew.
-    fs::write(marker(environment), PACKAGES.join("\n"))?;
-    Ok(())
-}
-
-/// Whether these very packages are installed, and their Python is still there.
-fn is_installed(environment: &Path) -> bool {
-    let python = environment.join("bin/python");
-    fs::read_to_string(marker(environment)).is_ok_and(|there| there == PACKAGES.join("\n"))
-        && command::works(&python.to_string_lossy(), &["--version"])
-}
-
-fn marker(environment: &Path) -> PathBuf {
-    environment.join("drydock-packages")
+/// The Python environment that it is in.
+fn environment(repository: &Repository) -> Environment {
+    Environment::new(repository, "keystone", &PACKAGES)
 }
 
 #[cfg(test)]
@@ -286,7 +252,7 @@ mod tests {
         let repository = Repository::find().unwrap();
         // `cargo xtask test` has seen to it that Keystone is there; a bare `cargo test` need not have it.
         if std::env::var_os(crate::test::KEYSTONE).is_none()
-            && !is_installed(&environment(&repository))
+            && !environment(&repository).is_installed()
         {
             return;
         }
@@ -297,26 +263,5 @@ mod tests {
         drop(keystone);
         assert!(!folder.exists());
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err());
-    }
-
-    #[test]
-    fn an_environment_of_other_packages_or_without_python_does_not_count() {
-        let environment = tempfile::tempdir().unwrap();
-        let environment = environment.path();
-        assert!(!is_installed(environment));
-        fs::create_dir(environment.join("bin")).unwrap();
-        fs::write(marker(environment), PACKAGES.join("\n")).unwrap();
-        assert!(!is_installed(environment), "there is no Python");
-        let program = which_true();
-        std::os::unix::fs::symlink(program, environment.join("bin/python")).unwrap();
-        assert!(is_installed(environment));
-        fs::write(marker(environment), "keystone==1.0.0\ngunicorn==1.0.0").unwrap();
-        assert!(!is_installed(environment), "the versions are others");
-    }
-
-    /// A program that succeeds whatever it is asked.
-    fn which_true() -> PathBuf {
-        let known = ["/bin/true", "/usr/bin/true"].map(PathBuf::from);
-        known.into_iter().find(|path| path.exists()).unwrap()
     }
 }

@@ -13,11 +13,24 @@ struct Package {
     there: fn() -> bool,
 }
 
-const PACKAGES: [Package; 6] = [
+/// Without these there are no tests.
+const NEEDED: [Package; 3] = [
     Package {
         name: "postgresql",
         there: || postgres::programs().is_ok(),
     },
+    Package {
+        name: "postgresql-client",
+        there: || command::works("psql", &["--version"]),
+    },
+    Package {
+        name: "python3-venv",
+        there: || command::works("python3", &["-c", "import ensurepip, venv"]),
+    },
+];
+
+/// Parts written by others that some tests run against.
+const PARTS: [Package; 5] = [
     Package {
         name: "ipmitool",
         there: || command::works("ipmitool", &["-V"]),
@@ -32,21 +45,43 @@ const PACKAGES: [Package; 6] = [
         there: || command::starts("ipmi_sim", &["--version"]),
     },
     Package {
-        name: "postgresql-client",
-        there: || command::works("psql", &["--version"]),
+        name: "libvirt-clients",
+        there: || command::works("virsh", &["--version"]),
     },
     Package {
-        name: "python3-venv",
-        there: || command::works("python3", &["-c", "import ensurepip, venv"]),
+        name: "libvirt-daemon",
+        there: || command::works("libvirtd", &["--version"]),
     },
 ];
 
-/// Sees to it that all are there.
+/// Sees to it that what the tests need is there.
 ///
 /// # Errors
-/// Some are missing and we are not root, or the installation fails; names what to install.
-pub(crate) fn install_missing() -> Result<()> {
-    let missing: Vec<&str> = PACKAGES
+/// Some is missing and we are not root, or the installation fails; names what to install.
+pub(crate) fn install_needed() -> Result<()> {
+    install(&NEEDED)
+}
+
+/// Sees to it that the parts written by others are there.
+///
+/// # Errors
+/// As [`install_needed`]; names the parts that are not to be had.
+pub(crate) fn install_parts() -> Result<()> {
+    if install(&PARTS).is_ok() {
+        return Ok(());
+    }
+    // Together or none: one that is not to be had must not keep the others away.
+    let refused: Vec<String> = PARTS
+        .iter()
+        .filter_map(|part| install(std::slice::from_ref(part)).err())
+        .map(|error| format!("{error:#}"))
+        .collect();
+    ensure!(refused.is_empty(), "{}", refused.join("; "));
+    Ok(())
+}
+
+fn install(packages: &[Package]) -> Result<()> {
+    let missing: Vec<&str> = packages
         .iter()
         .filter(|package| !(package.there)())
         .map(|package| package.name)

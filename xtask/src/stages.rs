@@ -15,7 +15,15 @@ pub(crate) struct Stages {
 struct Stage {
     name: &'static str,
     took: Duration,
-    error: Option<String>,
+    end: End,
+}
+
+/// How a stage ended.
+enum End {
+    Well,
+    /// It was about something that is not to be had here.
+    Skipped,
+    Badly,
 }
 
 impl Stages {
@@ -25,6 +33,25 @@ impl Stages {
         name: &'static str,
         stage: impl FnOnce() -> Result<T>,
     ) -> Option<T> {
+        self.begin(name, true, stage)
+    }
+
+    /// Likewise for something that the other stages can do without: unless it is `required`, its failure is told and is none of the run.
+    pub(crate) fn offer<T>(
+        &mut self,
+        name: &'static str,
+        required: bool,
+        stage: impl FnOnce() -> Result<T>,
+    ) -> Option<T> {
+        self.begin(name, required, stage)
+    }
+
+    fn begin<T>(
+        &mut self,
+        name: &'static str,
+        required: bool,
+        stage: impl FnOnce() -> Result<T>,
+    ) -> Option<T> {
         if interrupt::came() {
             return None;
         }
@@ -32,14 +59,18 @@ impl Stages {
         let begin = Instant::now();
         let result = stage();
         let took = begin.elapsed();
-        let (value, error) = match result {
-            Ok(value) => (Some(value), None),
-            Err(error) => (None, Some(format!("{error:#}"))),
+        let (value, end) = match result {
+            Ok(value) => (Some(value), End::Well),
+            Err(error) if required => {
+                eprintln!("== {name} failed: {error:#}");
+                (None, End::Badly)
+            }
+            Err(error) => {
+                eprintln!("== {name} skipped: {error:#}");
+                (None, End::Skipped)
+            }
         };
-        if let Some(error) = &error {
-            eprintln!("== {name} failed: {error}");
-        }
-        self.done.push(Stage { name, took, error });
+        self.done.push(Stage { name, took, end });
         value
     }
 
@@ -49,14 +80,18 @@ impl Stages {
     /// A stage failed, or the run was interrupted.
     pub(crate) fn finish(self) -> Result<()> {
         eprintln!();
-        for Stage { name, took, error } in &self.done {
-            let verdict = if error.is_none() { "ok" } else { "FAILED" };
-            eprintln!("{name:<12} {verdict:<6} {:>7.1} s", took.as_secs_f64());
+        for Stage { name, took, end } in &self.done {
+            let verdict = match end {
+                End::Well => "ok",
+                End::Skipped => "skipped",
+                End::Badly => "FAILED",
+            };
+            eprintln!("{name:<12} {verdict:<7} {:>7.1} s", took.as_secs_f64());
         }
         let failed: Vec<&str> = self
             .done
             .iter()
-            .filter(|stage| stage.error.is_some())
+            .filter(|stage| matches!(stage.end, End::Badly))
             .map(|stage| stage.name)
             .collect();
         if interrupt::came() {
@@ -83,6 +118,18 @@ mod tests {
         );
         assert_eq!(stages.run("three", || Ok(3)), Some(3));
         assert_eq!(stages.finish().unwrap_err().to_string(), "failed: two");
+    }
+
+    #[test]
+    fn what_is_not_to_be_had_fails_the_run_only_where_it_is_required() {
+        let mut stages = Stages::default();
+        let gone = || -> Result<()> { bail!("not to be had") };
+        assert_eq!(stages.offer("one", false, gone), None);
+        assert_eq!(stages.offer("two", false, || Ok(2)), Some(2));
+        assert!(stages.finish().is_ok());
+        let mut stages = Stages::default();
+        assert_eq!(stages.offer("one", true, gone), None);
+        assert_eq!(stages.finish().unwrap_err().to_string(), "failed: one");
     }
 
     #[test]

@@ -1,18 +1,23 @@
 //! `cargo xtask test`: everything that must hold before a change is taken.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use crate::keystone::Keystone;
 use crate::postgres::Cluster;
 use crate::repository::Repository;
 use crate::stages::Stages;
-use crate::{command, fuzz, genconfig, interrupt, layers, packages, rules, tidy};
+use crate::{command, fuzz, genconfig, interrupt, layers, packages, parts, rules, tidy};
 
 /// Where the tests find PostgreSQL: the URL of a database whose user may make others.
 pub(crate) const POSTGRES: &str = "DRYDOCK_TEST_POSTGRES";
 
 /// Where the tests find Keystone: `URL,USER,PASSWORD,PROJECT`, user and project in the domain `Default`.
 pub(crate) const KEYSTONE: &str = "DRYDOCK_TEST_KEYSTONE";
+
+/// Where the tests find a Python that has the packages of [`parts`].
+pub(crate) const PYTHON: &str = "DRYDOCK_TEST_PYTHON";
 
 /// How long each fuzz target runs: long enough to try the seeds and what is near them. Real searches are `cargo xtask fuzz --seconds 600`.
 const FUZZ_SECONDS: u32 = 10;
@@ -59,12 +64,23 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> Result<()> 
     stages.run("fuzz", || {
         fuzz::run(repository, &fuzz::Arguments::all(FUZZ_SECONDS))
     });
-    let installed = stages.run("packages", packages::install_missing);
+    let installed = stages.run("packages", packages::install_needed);
+    // Tests that lack their part tell of it, and fail in continuous integration.
+    let required = parts::required();
+    stages.offer("real parts", required, packages::install_parts);
+    let python = stages.offer("from PyPI", required, || parts::install(repository));
     // Tests that cannot reach PostgreSQL would only say so once more; few need Keystone.
     if let Some(cluster) = installed.and_then(|()| stages.run("postgres", Cluster::start)) {
         let keystone = stages.run("keystone", || Keystone::start(repository));
         stages.run("tests", || {
-            tests(repository, &cluster, keystone.as_ref(), &arguments.runner)
+            let keystone = keystone.as_ref();
+            tests(
+                repository,
+                &cluster,
+                keystone,
+                python.as_deref(),
+                &arguments.runner,
+            )
         });
     }
     stages.finish()
@@ -74,9 +90,13 @@ fn tests(
     repository: &Repository,
     cluster: &Cluster,
     keystone: Option<&Keystone>,
+    python: Option<&Path>,
     runner: &[String],
 ) -> Result<()> {
     let mut cargo = repository.cargo();
+    if let Some(python) = python {
+        cargo.env(PYTHON, python);
+    }
     if let Some(keystone) = keystone {
         cargo.env(KEYSTONE, keystone.login());
     }

@@ -2,6 +2,7 @@
 
 pub(super) mod confirm;
 pub(super) mod events;
+mod parameters;
 pub(super) mod plan;
 mod strategy;
 
@@ -51,6 +52,8 @@ struct CreateBody {
     #[serde(default)]
     strategy: Option<Value>,
     #[serde(default)]
+    parameters: Option<Value>,
+    #[serde(default)]
     plan: Option<Value>,
     #[serde(default)]
     plan_task_id: Option<Value>,
@@ -67,6 +70,7 @@ impl CreateBody {
             ("node_filter", &self.node_filter),
             ("dry_run", &self.dry_run),
             ("strategy", &self.strategy),
+            ("parameters", &self.parameters),
         ];
         let set = |value: &Option<Value>| value.as_ref().is_some_and(|value| !value.is_null());
         fields
@@ -116,6 +120,7 @@ pub(super) async fn create(
     let node_filter = parse_filter(wanted.node_filter)?;
     let priority = priority(wanted.priority)?;
     let dry_run = body::field("dry_run", wanted.dry_run)?.unwrap_or(false);
+    let oob = parameters::parse(wanted.parameters, action)?;
     let strategy = strategy::parse(wanted.strategy, action)?;
     state.designs.check(&design_ref)?;
     if !is_there(&state, &design_ref).await? {
@@ -131,6 +136,7 @@ pub(super) async fn create(
         priority,
         dry_run,
         strategy,
+        oob,
         plan: None,
         retry: 0,
         created_by: end_user(&request).to_owned(),
@@ -315,6 +321,7 @@ pub(super) async fn retry(
         priority: old.priority,
         dry_run: old.dry_run,
         strategy: old.strategy.clone(),
+        oob: old.oob,
         plan: None,
         retry: old.retry.saturating_add(1),
         created_by: end_user(&request).to_owned(),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use drydock_model::filter::NodeFilter;
 use drydock_model::id::TaskId;
+use drydock_model::oob::OobCommand;
 use drydock_model::step::Step;
 use drydock_model::store::TaskTree;
 use drydock_model::strategy::Strategy;
@@ -44,6 +45,9 @@ pub struct TaskAnswer {
     priority: i32,
     dry_run: bool,
     strategy: Option<Strategy>,
+    /// What `oob_nodes` does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<OobCommand>,
     /// The dry run whose plan it carries out.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan_task_id: Option<TaskId>,
@@ -269,6 +273,7 @@ fn answer(task: &Task, level: Level<'_>) -> TaskAnswer {
         priority: task.priority,
         dry_run: task.dry_run,
         strategy: task.strategy.clone(),
+        parameters: task.oob,
         plan_task_id: task.plan,
         progress: level.progress,
         waiting_for: level.waiting_for,

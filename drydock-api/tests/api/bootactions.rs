@@ -129,6 +129,7 @@ async fn deploying(server: &Server, like: TaskId) -> ClaimedStep {
         priority: 0,
         dry_run: false,
         strategy: None,
+        oob: None,
         plan: None,
         retry: 0,
         created_by: like.created_by,

@@ -28,7 +28,7 @@ async fn confirm_as(server: &Server, id: &str, who: &str, key: &str, body: Value
 }
 
 /// Waits until this action asks on this node; its subtask's id.
-async fn asking(server: &Server, id: &str, action: &str, node: &str) -> String {
+pub async fn asking(server: &Server, id: &str, action: &str, node: &str) -> String {
     let begun = Instant::now();
     loop {
         let tree = server.get(&format!("/tasks/{id}?layers=-1")).await.ok(200);

@@ -40,6 +40,14 @@ fn samples(world: &World) -> Vec<Sample> {
             none(),
             200,
         ),
+        ("GET", "/metrics", own("/metrics"), none(), 200),
+        (
+            "GET",
+            "/api/v1.0/metrics",
+            own("/api/v1.0/metrics"),
+            none(),
+            200,
+        ),
         (
             "GET",
             "/api/v1.0/designs",

@@ -113,6 +113,10 @@ async fn a_plan_that_cannot_be_carried_out_is_refused() {
             "action: the plan says it",
         ),
         (
+            json!({"plan": plan, "parameters": {"verb": "off"}}),
+            "parameters: the plan says it",
+        ),
+        (
             json!({"plan": plan, "dry_run": false}),
             "dry_run: the plan says it",
         ),

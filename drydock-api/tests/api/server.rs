@@ -170,6 +170,7 @@ impl Server {
             ids: Arc::clone(&ids),
             max_body: setup.max_body,
             health: HealthCache::default(),
+            metrics: None,
         };
         let api = Api::new(listener, Arc::new(state)).unwrap();
         let handle = api.handle();

@@ -154,6 +154,34 @@ async fn a_task_that_makes_no_sense_is_400_and_names_the_field() {
             json!({"action": "noop", "design_ref": design, "dry_run": "yes"}),
             "dry_run:",
         ),
+        (
+            json!({"action": "noop", "design_ref": design, "parameters": {"verb": "off"}}),
+            "parameters: noop takes none",
+        ),
+        (
+            json!({"action": "oob_nodes", "design_ref": design}),
+            "parameters is missing: oob_nodes needs a verb, one of status, on, off, cycle, boot",
+        ),
+        (
+            json!({"action": "oob_nodes", "design_ref": design, "parameters": "off"}),
+            "parameters: a JSON object is expected",
+        ),
+        (
+            json!({"action": "oob_nodes", "design_ref": design, "parameters": {"verb": "reset"}}),
+            "known are status, on, off, cycle, boot",
+        ),
+        (
+            json!({"action": "oob_nodes", "design_ref": design, "parameters": {"verb": "boot", "device": "tape"}}),
+            "known are network, disk, cd, setup",
+        ),
+        (
+            json!({"action": "oob_nodes", "design_ref": design, "parameters": {"verb": "on", "device": "disk"}}),
+            "the verb on takes none",
+        ),
+        (
+            json!({"action": "oob_nodes", "design_ref": design, "parameters": {"verb": "on", "node": "n1"}}),
+            "unknown field",
+        ),
     ] {
         let message = server.post("/tasks", &body).await.error(400, "bad_request");
         assert!(message.contains(needle), "{body}: {message}");

@@ -9,7 +9,7 @@ use super::{Output, WaitArgs};
 /// What is to be done, by which design, on which nodes, in which order.
 #[derive(Debug, Args)]
 pub struct WorkArgs {
-    /// validate_design, verify_site, prepare_site, verify_nodes, prepare_nodes, deploy_nodes, destroy_nodes, noop.
+    /// validate_design, verify_site, prepare_site, verify_nodes, prepare_nodes, deploy_nodes, destroy_nodes, oob_nodes, noop.
     #[arg(short, long)]
     pub action: String,
     /// design:<uuid>, a reference that the server follows, or local files and folders with commas between, which are uploaded first.
@@ -24,6 +24,12 @@ pub struct WorkArgs {
     /// Only nodes in one of these racks.
     #[arg(short, long, value_delimiter = ',')]
     pub rack_names: Vec<String>,
+    /// What oob_nodes does: status, on, off, cycle, boot (see also drydock oob).
+    #[arg(long)]
+    pub verb: Option<String>,
+    /// From what to boot, where the verb is boot: network, disk, cd, setup.
+    #[arg(long, requires = "verb")]
+    pub device: Option<String>,
     /// -100..=100, higher first.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     pub priority: i32,

@@ -1,6 +1,6 @@
 //! `drydock task`
 
-mod watch;
+pub(super) mod watch;
 
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -89,13 +89,17 @@ pub(super) async fn design_ref(client: &Client, design: &str) -> Result<String> 
 
 /// The request for this work.
 pub(super) fn work(args: &WorkArgs, design_ref: &str) -> Result<Value> {
-    Ok(json!({
+    let mut body = json!({
         "action": args.action,
         "design_ref": design_ref,
         "node_filter": filter(args),
         "priority": args.priority,
         "strategy": strategy(args)?,
-    }))
+    });
+    if let Some(verb) = &args.verb {
+        body["parameters"] = json!({ "verb": verb, "device": args.device });
+    }
+    Ok(body)
 }
 
 /// A path of this machine rather than a reference for the server.

@@ -4,13 +4,22 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use drydock_model::effective::{Device, DeviceAlias, EffectiveDesign, Node};
-use drydock_sim::{DiskShape, MachineShape, NicShape, SiteShape};
+use drydock_sim::{BmcKind, DiskShape, MachineShape, NicShape, SiteShape, Transport};
 use secrecy::SecretString;
 
 /// Large enough for any size a design asks for.
 const DISK_BYTES: u64 = 4_000_000_000_000;
-/// The only kind of controller that the simulators speak.
-const SIMULATED: &str = "ipmi";
+/// The kinds of controllers that the simulators are.
+const SIMULATED: [&str; 2] = ["ipmi", "redfish"];
+
+/// What a controller of this `oob.type` speaks; none if it is not simulated. Redfish shows a certificate as BMCs are delivered with.
+fn bmc(kind: &str) -> Option<BmcKind> {
+    match kind {
+        "ipmi" => Some(BmcKind::Ipmi),
+        "redfish" => Some(BmcKind::Redfish(Transport::SelfSigned)),
+        _ => None,
+    }
+}
 
 /// The machines of a design: cards and disks as its interfaces and storage name them, controllers as its `oob` says.
 #[must_use]
@@ -39,8 +48,7 @@ pub fn site_shape(design: &EffectiveDesign) -> SiteShape {
             .nodes
             .iter()
             .enumerate()
-            .filter(|(_, node)| node.oob.kind == SIMULATED)
-            .map(|(i, node)| machine(i, node))
+            .filter_map(|(i, node)| Some(machine(i, node, bmc(&node.oob.kind)?)))
             .collect(),
         controllers: Vec::new(),
         images,
@@ -53,17 +61,19 @@ pub fn not_simulated(design: &EffectiveDesign) -> Vec<String> {
     design
         .nodes
         .iter()
-        .filter(|node| node.oob.kind != SIMULATED)
+        .filter(|node| bmc(&node.oob.kind).is_none())
         .map(|node| {
             format!(
-                "{}: oob.type {:?} is not simulated, only {SIMULATED:?} is",
-                node.name, node.oob.kind
+                "{}: oob.type {:?} is not simulated, only {} are",
+                node.name,
+                node.oob.kind,
+                SIMULATED.join(" and ")
             )
         })
         .collect()
 }
 
-fn machine(index: usize, node: &Node) -> MachineShape {
+fn machine(index: usize, node: &Node, bmc: BmcKind) -> MachineShape {
     let cards: Vec<&Device> = distinct(
         node.interfaces
             .iter()
@@ -123,7 +133,8 @@ fn machine(index: usize, node: &Node) -> MachineShape {
     }
     MachineShape {
         name: node.name.clone(),
-        // The rules have refused a node with ipmi and without an address.
+        bmc,
+        // The rules have refused such a node without an address.
         bmc_address: node
             .oob
             .address

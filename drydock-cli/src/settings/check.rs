@@ -29,6 +29,8 @@ impl Settings {
             ),
             ("oob.ipmi.timeout", self.oob.ipmi.timeout),
             ("oob.ipmi.poll_interval", self.oob.ipmi.poll_interval),
+            ("oob.redfish.timeout", self.oob.redfish.timeout),
+            ("oob.redfish.poll_interval", self.oob.redfish.poll_interval),
         ];
         for (key, period) in periods {
             if Duration::from(period).is_zero() {
@@ -40,12 +42,16 @@ impl Settings {
             ("engine.heartbeat", self.engine.heartbeat),
             ("leader.claim_interval", self.leader.claim_interval),
         ] {
-            if Duration::from(period) * 3 > grace {
+            let skew = self.leader.clock_skew;
+            if Duration::from(period) * 3 + Duration::from(skew) > grace {
                 bail!(
-                    "{key} is {period} and leader.grace_period is {}: a server that misses one beat would lose its place; the grace has to be at least three times as long",
+                    "{key} is {period}, leader.clock_skew {skew} and leader.grace_period {}: a server that misses one beat would lose its place; the grace has to be at least three times as long as {key}, and the skew on top",
                     self.leader.grace_period
                 );
             }
+        }
+        if self.oob.in_flight == 0 {
+            bail!("oob.in_flight is 0: no controller would ever be asked; 1 is the least");
         }
         if self.oob.ipmi.cipher_suites.is_empty() {
             bail!(
@@ -78,7 +84,8 @@ mod tests {
     #[test]
     fn what_cannot_work_is_named() {
         type Spoil = fn(&mut Settings);
-        let cases: [(&str, Spoil); 6] = [
+        let cases: [(&str, Spoil); 7] = [
+            ("oob.in_flight", |settings| settings.oob.in_flight = 0),
             ("engine.workers", |settings| settings.engine.workers = 0),
             ("leader.grace_period", |settings| {
                 settings.leader.grace_period = Span::seconds(0.0)

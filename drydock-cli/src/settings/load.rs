@@ -107,6 +107,9 @@ impl Settings {
         if let Some(password) = &self.references.keystone.password {
             value["references"]["keystone"]["password"] = password.expose_secret().into();
         }
+        if let Some(kg) = &self.oob.ipmi.kg {
+            value["oob"]["ipmi"]["kg"] = kg.expose_secret().into();
+        }
         value["database"]["url"] = self.database.url.written().expose_secret().into();
         let mut tree = read(&value.to_string(), "settings")?;
         lay_over(&mut tree, overlays)?;

@@ -42,7 +42,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "leader.clock_skew",
-        "how far clocks may differ; added to the grace",
+        "how far clocks may differ: a server that cannot say that it lives stops so much before its grace ends",
     ),
     ("engine.poll_interval", "the slow net under the wake-ups"),
     ("engine.workers", "steps in flight in this process"),
@@ -86,7 +86,10 @@ const MEANINGS: &[(&str, &str)] = &[
         "most nodes begun on and not ended, over all tasks and servers; absent: no limit",
     ),
     ("limits.maas_requests", "requests to MaaS in flight"),
-    ("drivers.oob", "enabled out-of-band drivers: ipmi, manual"),
+    (
+        "drivers.oob",
+        "enabled out-of-band drivers: ipmi, redfish, libvirt, manual",
+    ),
     ("drivers.node", "the node provisioner: maas; empty: none"),
     (
         "drivers.maas.url",
@@ -132,10 +135,50 @@ const MEANINGS: &[(&str, &str)] = &[
     ),
     ("oob.ipmi.privilege", "administrator, operator or user"),
     (
+        "oob.ipmi.kg",
+        "BMC key (K_g) of controllers that want two-key logins, or env:NAME, or file:PATH; absent: one-key logins",
+    ),
+    (
+        "oob.redfish.port",
+        "TCP port, unless the design says otherwise (oob.port)",
+    ),
+    (
+        "oob.redfish.gap_floor",
+        "least pause between two commands to one controller",
+    ),
+    (
+        "oob.redfish.gap_ceiling",
+        "longest pause between two commands to one controller",
+    ),
+    (
+        "oob.redfish.timeout",
+        "how long one request may take, its answer included",
+    ),
+    (
+        "oob.redfish.poll_interval",
+        "how often to look whether a machine has reached a power state",
+    ),
+    (
+        "oob.redfish.ca_file",
+        "certificates (PEM) of authorities to trust in place of the system's",
+    ),
+    (
+        "oob.redfish.fingerprints",
+        "SHA-256 of controllers' certificates that are good as they are, such as self-signed ones",
+    ),
+    (
+        "oob.redfish.insecure",
+        "take any certificate; whoever sits in between can then read passwords",
+    ),
+    (
         "oob.settle_after_reset",
         "after a reset, how long a reported power state is not believed",
     ),
     ("oob.state_timeout", "how long a change of power may take"),
+    (
+        "oob.in_flight",
+        "commands to all controllers together that may be under way at once; enough for 10,000 of them",
+    ),
     (
         "design.allow_refs",
         "URL prefixes and folders that design references and boot-action locations may name; none unless listed",

@@ -14,8 +14,8 @@ use crate::processes::{PATIENCE, Process, Site, example, go_on};
 const SERVERS: usize = 3;
 
 /// For how long a server is stopped, ms: on both sides of the grace of these servers (1 s) and the clocks' difference (0.2 s), after which its
-/// claims are lost. Not so long that a machine which was switched on for its enlistment has switched itself off again by then.
-const STOPPED: std::ops::Range<u64> = 300..2200;
+/// claims are lost; and longer than a machine stays on that was switched on for its enlistment (3 s), so that nobody may have seen it on.
+const STOPPED: std::ops::Range<u64> = 300..6000;
 
 /// Choices that a seed repeats (splitmix64, Steele, Lea and Flood 2014).
 struct Chance(u64);

@@ -241,7 +241,7 @@ impl Site {
             .arg(self.folder.path().join("drydock.yaml"));
         // A dead server is found out quickly, so that the tests are about what happens then.
         let quick = [
-            "leader.grace_period=1s",
+            "leader.grace_period=1200ms",
             "leader.claim_interval=200ms",
             "leader.clock_skew=200ms",
             "engine.heartbeat=100ms",

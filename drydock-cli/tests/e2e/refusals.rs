@@ -109,10 +109,10 @@ fn settings_that_are_not_known_are_refused() {
         "{}",
         said(&output)
     );
-    let output = run(["serve", "--set", "drivers.oob=[redfish]"]);
+    let output = run(["serve", "--set", "drivers.oob=[snmp]"]);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(
-        said(&output).contains("no out-of-band driver \"redfish\""),
+        said(&output).contains("no out-of-band driver \"snmp\""),
         "{}",
         said(&output)
     );

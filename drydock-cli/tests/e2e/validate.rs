@@ -272,6 +272,20 @@ fn standard_input_is_a_source() {
     assert_eq!(fix["insertedContent"]["text"], "node_filter");
 }
 
+/// As a pipe from a command that failed: what was never written must not pass a check.
+#[test]
+fn nothing_at_all_is_no_valid_design() {
+    for nothing in ["", "---\n# nothing yet\n"] {
+        let output = with_input(&["-"], nothing.as_bytes());
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(
+            printed(&output).contains("holds no document"),
+            "{}",
+            said(&output)
+        );
+    }
+}
+
 #[test]
 fn a_document_that_cannot_be_read_hides_no_finding() {
     let mut text = std::fs::read(example("designs").join(FAULTY)).expect("a design");

@@ -1,22 +1,25 @@
-//! One BMC: one session, one command in flight, a gap between commands, and a memory for refused credentials, for the cipher
-//! suite that worked and for how much the BMC stands.
+//! One BMC: one session, one command in flight, and a memory for the cipher suite that worked and the records of the sensors.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
 use drydock_ipmi::{
-    BootDevice, BootMode, BootOptions, CipherSuite, Client, Control, DeviceId, Error, FruInventory,
-    LanConfiguration, Persistence, SdrBody, SdrRecord, SelEntry, Sensor, Session, Target,
+    BootMode, BootOptions, CipherSuite, Client, Control, DeviceId, Error, FruInventory,
+    LanConfiguration, Persistence, SdrBody, SdrRecord, SelEntry, SelInfo, Sensor, Session,
+    SessionInfo, Target, Traffic,
 };
-use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
 use super::IpmiSettings;
 use super::inventory::EVENTS;
-use super::pace::{Breaker, Limits, Pace};
-
-/// Refused credentials are not tried again for this long, unless they change.
-const REFUSAL_HOLDS: Duration = Duration::from_secs(600);
+use crate::oob::BootDevice;
+use crate::oob::account::Account;
+use crate::oob::actors::Actor;
+use crate::oob::budget::Budget;
+use crate::oob::gate::{Gate, Held, Lesson};
+use crate::oob::meter::{Meter, Reading};
 
 /// What a BMC is asked.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +27,7 @@ pub(super) enum Command {
     Device,
     Power,
     Boot,
-    SetPxe(BootMode),
+    SetBoot(BootDevice, BootMode, Persistence),
     On,
     Off,
     /// The inventory of the machine itself.
@@ -35,6 +38,10 @@ pub(super) enum Command {
     Events,
     /// The BMC's own network settings.
     Lan,
+    /// This very session: suite, privilege, how many there may be.
+    Login,
+    /// Room and clock of the event log.
+    Log,
 }
 
 impl Command {
@@ -44,13 +51,18 @@ impl Command {
             Command::Device => "get device id",
             Command::Power => "get power state",
             Command::Boot => "get boot device",
-            Command::SetPxe(_) => "set network boot",
+            Command::SetBoot(BootDevice::Network, ..) => "set network boot",
+            Command::SetBoot(BootDevice::Disk, ..) => "set boot from disk",
+            Command::SetBoot(BootDevice::Cdrom, ..) => "set boot from CD",
+            Command::SetBoot(BootDevice::Setup, ..) => "set boot into the firmware's set-up",
             Command::On => "power on",
             Command::Off => "power off",
             Command::Inventory => "read the inventory",
             Command::Sensors => "read the sensors",
             Command::Events => "read the event log",
             Command::Lan => "read the network settings",
+            Command::Login => "read what the session is",
+            Command::Log => "read the state of the event log",
         }
     }
 }
@@ -66,21 +78,11 @@ pub(super) enum Answer {
     Sensors(Vec<Sensor>),
     Events(Vec<SelEntry>),
     Lan(LanConfiguration),
+    Login(CipherSuite, SessionInfo),
+    /// The log, and its clock, where it has one.
+    Log(SelInfo, Option<u32>),
     /// The BMC is well, but does not have it or refuses it: why.
     Unread(String),
-}
-
-/// Who asks.
-#[derive(Clone)]
-pub(super) struct Account {
-    pub(super) user: String,
-    pub(super) password: SecretString,
-}
-
-impl Account {
-    fn is(&self, other: &Account) -> bool {
-        self.user == other.user && self.password.expose_secret() == other.password.expose_secret()
-    }
 }
 
 /// Why there is no answer.
@@ -88,29 +90,22 @@ impl Account {
 pub(super) enum Failure {
     /// The BMC or the way to it.
     Bmc(Error),
-    /// These credentials were refused a short while ago: nothing was sent.
-    RefusedBefore {
-        /// The user.
-        user: String,
-    },
-    /// It did not answer several times in a row and is left alone for so long: nothing was sent.
-    LeftAlone(Duration),
+    /// Nothing was sent.
+    Held(Held),
 }
 
 /// The actor.
 pub(super) struct Bmc {
     address: SocketAddr,
     state: Mutex<State>,
+    meter: Arc<Meter>,
+    traffic: Arc<Traffic>,
 }
 
 #[derive(Default)]
 struct State {
     session: Option<(Session, Account)>,
-    refused: Option<(Account, Instant)>,
-    /// When the last command ended.
-    last: Option<Instant>,
-    pace: Pace,
-    breaker: Breaker,
+    gate: Gate,
     /// The suite that worked last.
     suite: Option<CipherSuite>,
     /// What it last said that it is, and the records of its own sensors, once read: they change with hardware and firmware only.
@@ -119,10 +114,17 @@ struct State {
 }
 
 impl Bmc {
-    pub(super) fn new(address: SocketAddr) -> Self {
+    pub(super) fn new(address: SocketAddr, budget: Budget) -> Self {
+        let meter = Arc::<Meter>::default();
+        let state = State {
+            gate: Gate::new(budget, Arc::clone(&meter)),
+            ..State::default()
+        };
         Bmc {
             address,
-            state: Mutex::default(),
+            state: Mutex::new(state),
+            meter,
+            traffic: Arc::default(),
         }
     }
 
@@ -135,19 +137,15 @@ impl Bmc {
         command: Command,
     ) -> Result<Answer, Failure> {
         let mut state = self.state.lock().await;
-        if let Some((refused, since)) = &state.refused
-            && refused.is(&account)
-            && since.elapsed() < REFUSAL_HOLDS
-        {
-            return Err(Failure::RefusedBefore { user: account.user });
-        }
-        if let Some(rest) = state.breaker.rest(Instant::now()) {
-            return Err(Failure::LeftAlone(rest));
-        }
-        state.pause(settings).await;
+        let limits = settings.limits();
+        let _place = state
+            .gate
+            .pass(limits, &account)
+            .await
+            .map_err(Failure::Held)?;
         let outcome = match state.session.take() {
             Some((mut session, owner)) if owner.is(&account) => {
-                session.set_gap(state.pace.within(settings.into()));
+                session.set_gap(state.gate.within(limits));
                 match state.attempt(session, &account, command).await {
                     // Nothing to gain from a fresh session when the account lacks a privilege.
                     Err(error) if !error.is_auth() => {
@@ -166,7 +164,12 @@ impl Bmc {
                     .await
             }
         };
-        state.learn(settings, outcome.as_ref().err());
+        let error = outcome.as_ref().err();
+        if state.gate.learn(limits, lesson(error))
+            && let Some(error) = error
+        {
+            tracing::warn!(%error, "the BMC is left alone for a while");
+        }
         outcome.map_err(Failure::Bmc)
     }
 
@@ -180,9 +183,11 @@ impl Bmc {
         let mut target = Target::new(self.address, account.user.clone(), account.password.clone());
         target.privilege = settings.privilege;
         target.suites = state.suites(&settings.cipher_suites);
-        target.gap = state.pace.within(settings.into());
+        target.gap = state.gate.within(settings.limits());
         target.timeout = settings.timeout;
         target.retries = settings.retries;
+        target.kg.clone_from(&settings.kg);
+        target.traffic = Arc::clone(&self.traffic);
         let outcome = match Client::connect(target).await {
             Ok(session) => {
                 state.suite = Some(session.suite());
@@ -191,16 +196,25 @@ impl Bmc {
             Err(error) => Err(error),
         };
         match &outcome {
-            Err(error) if error.is_auth() => {
-                state.refused = Some((account.clone(), Instant::now()))
-            }
-            _ => state.refused = None,
+            Err(error) if error.is_auth() => state.gate.refused(account),
+            _ => state.gate.not_refused(),
         }
         outcome
     }
+}
 
-    /// Closes the session, once the command under way has ended.
-    pub(super) async fn close(&self) {
+#[async_trait]
+impl Actor for Bmc {
+    fn reading(&self) -> Option<Reading> {
+        let traffic = self.traffic.snapshot();
+        Some(Reading {
+            requests: Some(traffic.requests),
+            retransmissions: Some(traffic.retransmissions),
+            ..self.meter.reading(self.address.to_string())
+        })
+    }
+
+    async fn close(&self) {
         if let Some((session, _)) = self.state.lock().await.session.take()
             && let Err(error) = session.close().await
         {
@@ -208,10 +222,9 @@ impl Bmc {
         }
     }
 
-    /// Closes the session if nobody used it for a while.
-    pub(super) async fn close_if_idle(&self, idle: Duration) {
+    async fn close_if_idle(&self, idle: Duration) {
         let stale = match self.state.try_lock() {
-            Ok(mut state) if state.last.is_none_or(|last| last.elapsed() >= idle) => {
+            Ok(mut state) if state.gate.idle().is_none_or(|rest| rest >= idle) => {
                 state.session.take()
             }
             _ => None,
@@ -225,37 +238,6 @@ impl Bmc {
 }
 
 impl State {
-    /// Waits until the gap since the last command has passed.
-    async fn pause(&mut self, settings: &IpmiSettings) {
-        let gap = self.pace.gap(settings.into());
-        if let Some(rest) = self.last.and_then(|last| gap.checked_sub(last.elapsed())) {
-            tokio::time::sleep(rest).await;
-        }
-    }
-
-    /// Draws the lesson from how a command ended.
-    fn learn(&mut self, settings: &IpmiSettings, error: Option<&Error>) {
-        let now = Instant::now();
-        self.last = Some(now);
-        match error {
-            Some(error @ (Error::Timeout { .. } | Error::Unreachable { .. })) => {
-                self.pace.troubled(settings.into(), now);
-                if self.breaker.failed(now) {
-                    tracing::warn!(%error, "the BMC is left alone for a while");
-                }
-            }
-            Some(Error::Busy { .. } | Error::SessionLost { .. }) => {
-                self.pace.troubled(settings.into(), now);
-                self.breaker.answered();
-            }
-            // Whatever else it says, it answers.
-            _ => {
-                self.pace.answered(settings.into(), now);
-                self.breaker.answered();
-            }
-        }
-    }
-
     /// The suites to offer, the one that worked last first: the others would only be refused again.
     fn suites(&self, configured: &[CipherSuite]) -> Vec<CipherSuite> {
         let mut suites = configured.to_vec();
@@ -317,9 +299,9 @@ async fn execute(session: &mut Session, command: Command) -> Result<Answer, Erro
         Command::Device => Answer::Device(session.device_id().await?),
         Command::Power => Answer::Power(session.chassis_status().await?.power_on),
         Command::Boot => Answer::Boot(session.boot_options().await?),
-        Command::SetPxe(mode) => {
+        Command::SetBoot(device, mode, persistence) => {
             session
-                .set_boot_device(BootDevice::Pxe, mode, Persistence::Once)
+                .set_boot_device(wire(device), mode, persistence)
                 .await?;
             Answer::Done
         }
@@ -336,6 +318,21 @@ async fn execute(session: &mut Session, command: Command) -> Result<Answer, Erro
             or_unread(fru.map(|fru| Answer::Inventory(Box::new(fru))))?
         }
         Command::Events => or_unread(session.sel_tail(EVENTS).await.map(Answer::Events))?,
+        Command::Login => {
+            let suite = session.suite();
+            let info = session.session_info().await;
+            or_unread(info.map(|info| Answer::Login(suite, info)))?
+        }
+        Command::Log => {
+            match or_unread(session.sel_info().await.map(|log| Answer::Log(log, None)))? {
+                Answer::Log(log, _) => match session.sel_time().await {
+                    Ok(time) => Answer::Log(log, Some(time)),
+                    Err(error) if error.is_transient() => return Err(error),
+                    Err(_) => Answer::Log(log, None),
+                },
+                unread => unread,
+            }
+        }
         Command::Lan => or_unread(session.lan_configuration().await.map(Answer::Lan))?,
         // Not without the records that are kept of this BMC.
         Command::Sensors => Answer::Unread("the records of the sensors are not known".into()),
@@ -346,12 +343,22 @@ fn is_own_sensor(record: &SdrRecord) -> bool {
     matches!(&record.body, SdrBody::Sensor(sensor) if sensor.is_of_bmc())
 }
 
-impl From<&IpmiSettings> for Limits {
-    fn from(settings: &IpmiSettings) -> Self {
-        Limits {
-            floor: settings.gap_floor,
-            ceiling: settings.gap_ceiling.max(settings.gap_floor),
-        }
+fn wire(device: BootDevice) -> drydock_ipmi::BootDevice {
+    use drydock_ipmi::BootDevice as Wire;
+    match device {
+        BootDevice::Network => Wire::Pxe,
+        BootDevice::Disk => Wire::Disk,
+        BootDevice::Cdrom => Wire::Cd,
+        BootDevice::Setup => Wire::Bios,
+    }
+}
+
+/// What the end of a command tells of the BMC. Whatever else it says, it answers.
+fn lesson(error: Option<&Error>) -> Lesson {
+    match error {
+        Some(Error::Timeout { .. } | Error::Unreachable { .. }) => Lesson::Silent,
+        Some(Error::Busy { .. } | Error::SessionLost { .. }) => Lesson::Busy,
+        _ => Lesson::Answered,
     }
 }
 
@@ -370,8 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn only_silence_opens_the_breaker() {
-        let settings = IpmiSettings::default();
+    fn silence_trouble_and_answers_are_told_apart() {
         let addr = SocketAddr::from(([127, 0, 0, 1], 623));
         let silent = Error::Timeout {
             addr,
@@ -384,17 +390,8 @@ mod tests {
             attempted: "x".into(),
             code: drydock_ipmi::CompletionCode::NODE_BUSY,
         };
-        let mut state = State::default();
-        for _ in 0..20 {
-            state.learn(&settings, Some(&busy));
-        }
-        assert_eq!(state.breaker.rest(Instant::now()), None);
-        assert!(state.pace.gap((&settings).into()) >= settings.gap_ceiling);
-        for _ in 0..20 {
-            state.learn(&settings, Some(&silent));
-        }
-        assert!(state.breaker.rest(Instant::now()).is_some());
-        state.learn(&settings, None);
-        assert_eq!(state.breaker.rest(Instant::now()), None);
+        assert_eq!(lesson(Some(&silent)), Lesson::Silent);
+        assert_eq!(lesson(Some(&busy)), Lesson::Busy);
+        assert_eq!(lesson(None), Lesson::Answered);
     }
 }

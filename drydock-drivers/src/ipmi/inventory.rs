@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use drydock_ipmi::{
-    AddressSource, DeviceId, FruInventory, LanConfiguration, SelEntry, SelRecord, Sensor,
+    AddressSource, CipherSuite, DeviceId, FruInventory, LanConfiguration, SelEntry, SelInfo,
+    SelRecord, Sensor, SessionInfo,
 };
 use drydock_model::effective::Node;
 use serde_json::{Map, Value, json};
 
-use super::IpmiDriver;
+use super::Ipmi;
 use super::actor::{Answer, Command};
 
 /// What makes this build data.
@@ -22,7 +23,7 @@ pub(super) const EVENTS: usize = 20;
 /// All of it takes no longer.
 const LONGEST: Duration = Duration::from_secs(60);
 
-impl IpmiDriver {
+impl Ipmi {
     /// Everything about the node that its BMC tells in time; at most half of the time that the step has.
     pub(super) async fn inventory(
         &self,
@@ -38,8 +39,10 @@ impl IpmiDriver {
         data.insert("bmc".into(), of_device(device));
         let mut gone = None;
         for (name, command) in [
+            ("session", Command::Login),
             ("fru", Command::Inventory),
             ("lan", Command::Lan),
+            ("log", Command::Log),
             ("events", Command::Events),
             ("sensors", Command::Sensors),
         ] {
@@ -87,6 +90,8 @@ fn add(data: &mut Map<String, Value>, name: &str, answer: &Answer) {
             of_fru(fru)
         }
         Answer::Lan(lan) => of_lan(lan),
+        Answer::Login(suite, info) => of_session(*suite, info),
+        Answer::Log(log, time) => of_log(log, *time),
         Answer::Events(events) => events.iter().map(of_event).collect(),
         Answer::Sensors(sensors) => of_sensors(sensors),
         _ => Value::Null,
@@ -200,6 +205,26 @@ fn of_event(entry: &SelEntry) -> Value {
         "time": entry.unix_time().and_then(|at| moment(i64::from(at))),
         "text": entry.to_string(),
         "about": what,
+    })
+}
+
+fn of_session(suite: CipherSuite, info: &SessionInfo) -> Value {
+    json!({
+        "cipher_suite": suite.number(),
+        "privilege": info.own.and_then(|own| own.privilege).map(|level| level.to_string()),
+        "possible": info.possible,
+        "active": info.active,
+    })
+}
+
+/// How full the log is, and how far its clock is ahead of ours.
+fn of_log(log: &SelInfo, time: Option<u32>) -> Value {
+    let ahead = time.map(|time| i64::from(time) - Utc::now().timestamp());
+    json!({
+        "entries": log.entries,
+        "free_bytes": log.free,
+        "overflow": log.overflow,
+        "clock_ahead_s": ahead,
     })
 }
 

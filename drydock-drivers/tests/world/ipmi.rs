@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use drydock_drivers::AllowNetworks;
 use drydock_drivers::ipmi::IpmiDriver;
+use drydock_model::change::ChangeOutcome;
 use drydock_model::driver::{Driver, ErrorClass};
 use drydock_model::step::StepAction as A;
-use drydock_sim::{Faults, MachineFaults};
+use drydock_sim::{Call, Entry, Faults, MachineFaults, Phase};
 
 use crate::site::{Fixture, PASSWORD, ipmi_settings};
 
@@ -122,6 +123,65 @@ async fn a_crashed_cycle_is_taken_up_without_a_second_one() {
         );
         site.stop().await;
     }
+}
+
+/// A machine that has enlisted switches itself off; whoever was to see it on was not there. The answer to the command was kept, or lost as well.
+#[tokio::test]
+async fn a_cycle_that_nobody_saw_is_none_the_less_done() {
+    for (block, outcome) in [(15, Some(ChangeOutcome::Done)), (16, None)] {
+        let site = Fixture::start(block, 1, Faults::default()).await;
+        for action in [A::PowerOnNode, A::SetNodeBoot] {
+            site.step(action, "n1").run(&site.ipmi).await.unwrap();
+        }
+        let mut cycle = site.step(A::PowerCycleNode, "n1");
+        assert!(cycle.run_until(&site.ipmi, 2).await.is_none());
+        let last = cycle.journal.last_mut().unwrap();
+        assert_eq!(last.change.verb, "power_on");
+        last.outcome = outcome;
+        last.evidence = outcome.map(|_| "acknowledged, not on yet".into());
+        let log = site.world.call_log();
+        let enters =
+            |entry: &Entry, phase| matches!(&entry.call, Call::Machine { to, .. } if *to == phase);
+        let off_again = async {
+            let enlisted = log.wait_for(0, |entry| enters(entry, Phase::Enlisted));
+            let since = enlisted.await.seq;
+            log.wait_for(since, |entry| enters(entry, Phase::Off)).await
+        };
+        let limit = Duration::from_secs(20);
+        tokio::time::timeout(limit, off_again).await.unwrap();
+        let report = cycle.run(&site.ipmi).await.unwrap();
+        assert!(report.message.contains("off and on"), "{}", report.message);
+        let commands = site.bmc_commands("n1");
+        let switched_on = commands.iter().filter(|command| *command == "power_on");
+        // Once by the test, once by the cycle.
+        assert_eq!(switched_on.count(), 2, "{commands:?}");
+        site.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_cycle_that_does_not_start_the_machine_is_a_failure_in_the_end() {
+    let site = Fixture::start(17, 1, Faults::default()).await;
+    site.step(A::SetNodeBoot, "n1")
+        .run(&site.ipmi)
+        .await
+        .unwrap();
+    site.world
+        .set_faults(broken(MachineFaults {
+            ignores_power: true,
+            ..MachineFaults::default()
+        }))
+        .unwrap();
+    let error = site
+        .step(A::PowerCycleNode, "n1")
+        .run(&site.ipmi)
+        .await
+        .unwrap_err();
+    assert!(
+        error.got.contains("said yes, read back power off"),
+        "{error}"
+    );
+    site.stop().await;
 }
 
 #[tokio::test]

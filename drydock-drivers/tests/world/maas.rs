@@ -57,7 +57,6 @@ async fn the_site_is_prepared_once() {
         A::CreateStorageTemplate,
         A::CreateBootMedia,
         A::PrepareHardwareConfig,
-        A::InterrogateNode,
     ] {
         let mut step = site.site_step(action);
         assert!(

@@ -251,6 +251,7 @@ async fn a_controller_is_left_alone() {
     let design = std::sync::Arc::new(design);
     for action in [
         A::IdentifyNode,
+        A::InterrogateNode,
         A::ConfigureHardware,
         A::ApplyNodePlatform,
         A::DeployNode,

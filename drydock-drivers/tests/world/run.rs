@@ -11,6 +11,7 @@ use drydock_model::change::{ChangeOutcome, JournalEntry};
 use drydock_model::driver::{Driver, DriverError, Report, StepContext, Then};
 use drydock_model::effective::{EffectiveDesign, Node};
 use drydock_model::id::Epoch;
+use drydock_model::oob::BootDevice;
 use drydock_model::operator::{Operator, OperatorAnswer};
 use drydock_model::step::StepAction;
 use secrecy::SecretString;
@@ -74,6 +75,7 @@ impl Step {
             action,
             design: Arc::clone(design),
             node,
+            boot_device: BootDevice::Network,
             facts: Map::new(),
             boot_keys: Arc::clone(&keys) as Arc<dyn BootKeys>,
             time_left: LIMIT,

@@ -16,7 +16,8 @@ use drydock_model::effective::{
 use drydock_model::id::Digest;
 use drydock_model::step::StepAction;
 use drydock_sim::{
-    Call, DiskShape, Entry, Faults, MaasFault, MachineShape, NicShape, SiteShape, Timing, World,
+    BmcKind, Call, DiskShape, Entry, Faults, MaasFault, MachineShape, NicShape, SiteShape, Timing,
+    World,
 };
 
 use crate::run::Step;
@@ -224,6 +225,7 @@ pub fn maas_fault(
 pub fn machine(block: u8, index: u8) -> MachineShape {
     MachineShape {
         name: format!("n{index}"),
+        bmc: BmcKind::Ipmi,
         bmc_address: bmc(block, index),
         bmc_port: None,
         bmc_user: "admin".into(),

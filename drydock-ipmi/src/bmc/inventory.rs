@@ -26,6 +26,8 @@ pub struct Inventory {
     pub fru: BTreeMap<u8, Vec<u8>>,
     /// Event log, oldest first.
     pub sel: Vec<SelEntry>,
+    /// Clock of the event log, seconds since 1970; `None`: the BMC does not tell.
+    pub sel_time: Option<u32>,
     /// Sensor data repository.
     pub sdr: Vec<SdrRecord>,
     /// What the sensors show, by number. A threshold sensor's comparison status follows from its record.
@@ -125,6 +127,7 @@ pub(super) fn needed_privilege(id: CommandId) -> Option<Privilege> {
         | CommandId::RESERVE_SDR
         | CommandId::GET_SDR
         | CommandId::SEL_INFO
+        | CommandId::SEL_TIME
         | CommandId::RESERVE_SEL
         | CommandId::SEL_ENTRY => Some(Privilege::User),
         CommandId::LAN_PARAMETER => Some(Privilege::Operator),
@@ -217,6 +220,10 @@ impl Bmc {
                 (inventory, largest),
             ),
             (CommandId::SEL_INFO, []) => Ok(inventory.sel_info().encode()),
+            (CommandId::SEL_TIME, []) => match inventory.sel_time {
+                Some(time) => Ok(time.to_le_bytes().to_vec()),
+                None => Err(CompletionCode::INVALID_COMMAND),
+            },
             (CommandId::SEL_ENTRY, [_, _, low, high, from, count]) => {
                 let answer = inventory.sel_entry(u16::from_le_bytes([*low, *high]))?;
                 let (next, record) = answer.split_at(2);

@@ -111,6 +111,18 @@ impl Session {
         SelInfo::decode(&data).ok_or_else(|| self.malformed(attempted, &data))
     }
 
+    /// Get SEL Time (section 31.10): the clock of the event log, in seconds since 1970, of local time where the BMC is set so.
+    ///
+    /// # Errors
+    ///
+    /// As every command: see [`Error`].
+    pub async fn sel_time(&mut self) -> Result<u32, Error> {
+        let attempted = "get event log time";
+        let data = self.read(attempted, CommandId::SEL_TIME, &[]).await?;
+        let time = data.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+        time.ok_or_else(|| self.malformed(attempted, &data))
+    }
+
     /// The newest `count` records of the event log, oldest first (section 31.5). Reads only, and so reserves nothing.
     ///
     /// Records point to the next one and not back: ids are tried downwards from the newest. A log whose ids have larger

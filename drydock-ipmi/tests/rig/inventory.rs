@@ -135,6 +135,7 @@ pub fn inventory() -> Inventory {
     Inventory {
         fru: [(0, fru().encode()), (1, riser.encode())].into(),
         sel: (1..=40).map(event).collect(),
+        sel_time: Some(1_767_225_600),
         sdr: records(),
         readings: [
             (TEMPERATURE, reading(85, None)),

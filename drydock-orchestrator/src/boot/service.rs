@@ -124,7 +124,7 @@ impl BootService {
             .pinned(&context.digest)
             .await
             .map_err(BootError::Design)?;
-        let node = site.design.node(node).ok_or(BootError::Unknown)?;
+        let node = site.node(node).ok_or(BootError::Unknown)?;
         let mut members = Vec::new();
         for (entry, action) in actions(&site, &context) {
             let seen = TemplateContext::new(

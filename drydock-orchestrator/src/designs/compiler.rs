@@ -152,6 +152,7 @@ fn build(
         digest,
         sources,
         documents: ingested.documents,
+        by_name: super::by_name(&compiled.design.nodes),
         design: Arc::new(compiled.design),
         findings,
     })

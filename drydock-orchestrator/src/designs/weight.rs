@@ -29,7 +29,8 @@ pub(super) fn of(site: &CompiledSite) -> usize {
     let sources: usize = site.sources.iter().map(source).sum();
     let documents: usize = site.documents.iter().map(document).sum();
     let findings: usize = site.findings.iter().map(finding).sum();
-    size_of::<CompiledSite>() + sources + documents + findings + serialized(&*site.design)
+    let by_name = size_of_val(site.by_name.as_slice());
+    size_of::<CompiledSite>() + sources + documents + findings + by_name + serialized(&*site.design)
 }
 
 fn text(text: &str) -> usize {

@@ -313,7 +313,7 @@ impl Bench {
             world: Arc::default(),
             clock,
             settings: EngineSettings {
-                grace_period: Duration::from_millis(500),
+                grace_period: Duration::from_millis(550),
                 claim_interval: Duration::from_millis(50),
                 clock_skew: Duration::from_millis(50),
                 poll_interval: Duration::from_millis(50),
@@ -409,6 +409,7 @@ impl Bench {
             priority: 0,
             dry_run: false,
             strategy: None,
+            oob: None,
             plan: None,
             retry: 0,
             created_by: "test".into(),

@@ -7,11 +7,12 @@ use chrono::Utc;
 use drydock_model::driver::DriverKind;
 use drydock_model::effective::Node;
 use drydock_model::id::{IdSource, TaskId};
+use drydock_model::oob::{BootDevice, OobCommand};
 use drydock_model::step::{Condition, Step, StepAction, StepStatus};
 use drydock_model::store::TaskTree;
 use drydock_model::task::{ResultStatus, Task, TaskAction, TaskStatus};
 use drydock_orchestrator::outcome;
-use drydock_orchestrator::planner::{is_node_scoped, plan};
+use drydock_orchestrator::planner::{Work, is_node_scoped, plan};
 use drydock_orchestrator::settings::{EngineSettings, Timeouts};
 use drydock_orchestrator::system::RandomIds;
 use serde_json::Map;
@@ -24,7 +25,8 @@ async fn every_action_has_its_steps() {
     let nodes = bench.nodes().await;
     let timeouts = Timeouts::default();
     let mut shown = String::new();
-    for action in TaskAction::ALL {
+    let without_parameters = |action: &&TaskAction| **action != TaskAction::OobNodes;
+    for action in TaskAction::ALL.iter().filter(without_parameters) {
         let Some(plan) = plan(*action, &nodes, &timeouts, &RandomIds) else {
             shown.push_str(&format!("{action}: a verdict\n"));
             continue;
@@ -65,6 +67,49 @@ async fn every_action_has_its_steps() {
          destroy_nodes: destroy_node\n\
          relabel_nodes: a verdict\n\
          noop: noop\n"
+    );
+}
+
+#[tokio::test]
+async fn every_command_to_controllers_has_its_steps() {
+    let bench = Bench::new(2).await;
+    let nodes = bench.nodes().await;
+    let mut shown = String::new();
+    for command in [
+        OobCommand::Status,
+        OobCommand::On,
+        OobCommand::Off,
+        OobCommand::Cycle,
+        OobCommand::Boot(BootDevice::Disk),
+    ] {
+        for provisioner in [false, true] {
+            let work = Work {
+                action: TaskAction::OobNodes,
+                oob: Some(command),
+                provisioner,
+            };
+            let plan = plan(work, &nodes, &Timeouts::default(), &RandomIds).unwrap();
+            let pipelines = &plan.stages[0];
+            assert_eq!((plan.stages.len(), pipelines.len()), (1, 2));
+            let steps = pipelines[1].steps.iter();
+            let steps: Vec<_> = steps.map(|step| step.action.as_str()).collect();
+            shown.push_str(&format!("{command} {provisioner}: {}\n", steps.join(", ")));
+        }
+    }
+    assert!(is_node_scoped(TaskAction::OobNodes));
+    // Who the provisioner's own controllers are is asked before power is taken away, where there is anybody to ask.
+    assert_eq!(
+        shown,
+        "status false: interrogate_oob\n\
+         status true: interrogate_oob\n\
+         on false: power_on_node\n\
+         on true: power_on_node\n\
+         off false: power_off_node\n\
+         off true: interrogate_node, power_off_node\n\
+         cycle false: power_cycle_node\n\
+         cycle true: interrogate_node, power_cycle_node\n\
+         boot disk false: set_node_boot\n\
+         boot disk true: set_node_boot\n"
     );
 }
 
@@ -160,6 +205,7 @@ fn tree(status: TaskStatus, pipelines: &[(&str, &[StepStatus])]) -> TaskTree {
         priority: 0,
         dry_run: false,
         strategy: None,
+        oob: None,
         plan: None,
         created_by: "test".into(),
         context_marker: None,

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use chrono::Utc;
 use drydock_ipmi::bmc::Inventory;
 use drydock_ipmi::{
     AddressSource, Conversion, FruBoard, FruChassis, FruInventory, FruProduct, LanConfiguration,
@@ -42,6 +43,7 @@ pub(super) fn inventory(shape: &MachineShape, powered: bool, alarm: bool) -> Inv
     Inventory {
         fru: [(0, fru(shape).encode())].into(),
         sel: event_log(alarm),
+        sel_time: u32::try_from(Utc::now().timestamp()).ok(),
         sdr: records(),
         readings: readings(powered, alarm).into_iter().collect(),
         lan: lan(shape),

@@ -18,7 +18,12 @@ const SUPERMICRO_UEFI_DISK: u8 = 0x24;
 /// Sets a BMC up as this vendor would.
 pub(super) fn apply(vendor: Vendor, mut config: BmcConfig) -> BmcConfig {
     match vendor {
-        Vendor::Plain | Vendor::Supermicro => {}
+        Vendor::Plain
+        | Vendor::Supermicro
+        | Vendor::Idrac
+        | Vendor::Ilo
+        | Vendor::Xcc
+        | Vendor::SushyTools => {}
         Vendor::Minimal => {
             config.quirks = Quirks {
                 short_device_id: true,

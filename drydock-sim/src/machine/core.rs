@@ -246,6 +246,9 @@ impl Core {
             Phase::TurningOn => self.boot(effects),
             Phase::TurningOff => {
                 let again = std::mem::take(&mut self.on_after_off);
+                if faults.loses_boot_device {
+                    self.boot_flags = [0; 5];
+                }
                 self.enter(Phase::Off, effects);
                 effects.push(Effect::Report(Report::Off));
                 if again {

@@ -190,7 +190,7 @@ async fn shows(session: &mut drydock_ipmi::Session, vendor: Vendor) -> Result<bo
     assert_eq!(session.fru(0).await.map_err(said)?.damaged, []);
     let cycle = session.chassis_control(Control::Cycle).await;
     Ok(match vendor {
-        Vendor::Plain => true,
+        Vendor::Plain | Vendor::Idrac | Vendor::Ilo | Vendor::Xcc | Vendor::SushyTools => true,
         Vendor::Minimal => device.auxiliary.is_empty() && flags.mode == BootMode::Bios,
         Vendor::Openbmc => flags.mode == BootMode::Uefi,
         Vendor::Supermicro => device.manufacturer == 10_876 && flags.raw[1] == 0x24,

@@ -9,6 +9,7 @@ mod faults;
 mod life;
 mod network;
 mod oauth;
+mod redfish;
 mod site;
 mod states;
 mod storage;

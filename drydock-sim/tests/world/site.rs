@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use drydock_ipmi::{BootDevice, BootMode, Client, Control, Persistence, Session, Target};
 use drydock_sim::{
-    Call, DiskShape, Faults, MachineFaults, MachineShape, NicShape, SiteShape, Timing, World,
+    BmcKind, Call, DiskShape, Faults, MachineFaults, MachineShape, NicShape, SiteShape, Timing,
+    World,
 };
 use secrecy::SecretString;
 use serde_json::Value;
@@ -23,6 +24,7 @@ pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
 pub fn machine(net: u8, number: u8) -> MachineShape {
     MachineShape {
         name: format!("n{number}"),
+        bmc: BmcKind::Ipmi,
         bmc_address: IpAddr::from([127, net, 0, number]),
         bmc_port: None,
         bmc_user: "root".into(),

@@ -126,6 +126,7 @@ pub(crate) static TABLES: &[Table] = &[
             ("messages", Json),
             ("strategy", Json),
             ("plan", Id),
+            ("parameters", Json),
         ],
         key: 1,
         numbered: false,

@@ -80,10 +80,11 @@ impl StepStore for Backend {
             token,
             end: end.clone(),
         };
-        let together = async |jobs: Vec<finish::Finish>| {
-            during("ending steps", finish::all(self, &jobs)).await
+        let begin = || during("ending steps", self.write());
+        let together = async |tx, jobs: Vec<finish::Finish>| {
+            during("ending steps", finish::all(self, tx, &jobs)).await
         };
-        self.together.ends.done(job, together).await
+        self.together.ends.done(job, begin, together).await
     }
 
     async fn return_unknown(&self, instance: InstanceId, keep: &[ClaimToken]) -> StoreResult<u64> {
@@ -169,14 +170,13 @@ async fn room(conn: &mut Conn, nodes: u32) -> Result<i64, Fault> {
 }
 
 /// The steps that are due, whether their place is free or not: the best, at most so many. Of ten thousand that are ready a claim looks at a few
-/// hundred.
+/// hundred, and the index gives it these in their order: to sort the ten thousand took longer than all the rest of the claim.
 macro_rules! best_due {
     ($most:literal) => {
         concat!(
-            "SELECT s.id AS due_id FROM steps s JOIN tasks t ON t.id = s.task
-             WHERE s.status IN ('ready', 'waiting')
-                 AND (s.not_before IS NULL OR s.not_before <= $1)
-                 AND t.status IN ('running', 'terminating')
+            "SELECT s.id AS due_id FROM ",
+            tasks_with_due_steps!($most),
+            " WHERE t.status IN ('running', 'terminating')
              ORDER BY t.priority DESC, t.created, s.task, s.stage, s.pipeline_ordinal
              LIMIT ",
             $most
@@ -197,7 +197,8 @@ macro_rules! candidates {
         )
     };
 }
-/// Where the candidates come from, and which of them are taken.
+/// Where the candidates come from, and which of them are taken. The state is asked for again, by the lock; so that PostgreSQL reads no index of
+/// all that is due for that, it is a state that is put together.
 macro_rules! picked {
     () => {
         concat!(
@@ -213,7 +214,7 @@ macro_rules! picked {
              SELECT s.id AS picked_id
              FROM steps s JOIN candidates c ON c.id = s.id
              WHERE (c.place = 1 OR (c.node IS NULL AND c.task = c.foremost))
-                 AND s.status IN ('ready', 'waiting')"
+                 AND s.status || '' IN ('ready', 'waiting')"
         )
     };
 }

@@ -58,15 +58,23 @@ impl DesignStore for Backend {
         during("pinning a design's content", async {
             let mut tx = self.write().await?;
             let now = self.now(&mut tx).await?;
-            sqlx::query(
-                "INSERT INTO pins (digest, sources, created) VALUES ($1, $2, $3)
-                 ON CONFLICT (digest) DO UPDATE SET created = excluded.created",
-            )
-            .bind(&digest.0)
-            .bind(to_json(sources)?)
-            .bind(stamp(now))
-            .execute(&mut *tx)
-            .await?;
+            // Mostly it is there, and the texts of a large site need not go to the database for each task.
+            let there = sqlx::query("UPDATE pins SET created = $2 WHERE digest = $1")
+                .bind(&digest.0)
+                .bind(stamp(now))
+                .execute(&mut *tx)
+                .await?;
+            if there.rows_affected() == 0 {
+                sqlx::query(
+                    "INSERT INTO pins (digest, sources, created) VALUES ($1, $2, $3)
+                     ON CONFLICT (digest) DO UPDATE SET created = excluded.created",
+                )
+                .bind(&digest.0)
+                .bind(to_json(sources)?)
+                .bind(stamp(now))
+                .execute(&mut *tx)
+                .await?;
+            }
             Ok(tx.commit().await?)
         })
         .await

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use drydock_model::id::{ClaimToken, TaskId};
-use drydock_model::step::Step;
+use drydock_model::step::{Step, StepStatus};
 use drydock_model::store::{Advance, StepEnd, StoreError, StoreResult};
 use drydock_model::strategy::Strategy;
 use drydock_model::task::Message;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::advance::{
     close_if_over, is_open, open_stage_after, site_failed, skip_rest, skip_stages_after,
 };
-use super::{Backend, Conn, id_list, rows, stamp, waves};
+use super::{Backend, Conn, Tx, id_list, rows, stamp, waves};
 use crate::column::{from_json, hex, to_json};
 use crate::fault::Fault;
 
@@ -43,11 +43,11 @@ type Strategies = HashMap<Uuid, Option<Strategy>>;
 /// Ends steps; the verdict on each.
 pub(super) async fn all(
     backend: &Backend,
+    mut tx: Tx,
     jobs: &[Finish],
 ) -> Result<Vec<StoreResult<Advance>>, Fault> {
     let mut verdicts: Vec<StoreResult<Advance>> =
         jobs.iter().map(|_| Err(StoreError::StaleClaim)).collect();
-    let mut tx = backend.write().await?;
     let (ended, strategies) = hold(&mut tx, jobs).await?;
     if ended.is_empty() {
         return Ok(verdicts);
@@ -109,7 +109,7 @@ async fn hold<'a>(
     let of_steps = sqlx::query(concat!(
         "SELECT * FROM steps WHERE id",
         in_ids!("$1"),
-        "AND status = 'running' ORDER BY id",
+        "ORDER BY id",
         for_update!()
     ))
     .bind(id_list(jobs.iter().map(|job| job.step.0)))
@@ -123,7 +123,9 @@ async fn hold<'a>(
     let mut ended = Vec::with_capacity(jobs.len());
     for (job, finish) in jobs.iter().enumerate() {
         // Whoever asks twice is told the second time that the claim is gone.
-        let ours = |(token, _): &(Option<Uuid>, Step)| *token == Some(finish.token.0);
+        let ours = |(token, step): &(Option<Uuid>, Step)| {
+            *token == Some(finish.token.0) && step.status == StepStatus::Running
+        };
         if held.get(&finish.step.0).is_some_and(ours)
             && let Some((_, step)) = held.remove(&finish.step.0)
         {
@@ -221,18 +223,20 @@ async fn ready_next(
     if next.is_empty() {
         return Ok(HashSet::new());
     }
-    // Two simple statements: PostgreSQL knows nothing of how long a list is, and joins one with all that is pending.
-    let pending = sqlx::query(concat!(
-        "SELECT id, pipeline, ordinal FROM steps WHERE status = 'pending' AND pipeline",
+    // Two simple statements: PostgreSQL knows nothing of how long a list is, and joins one with all that is pending. Nor does it hear of the
+    // status: it would read an index of all that is open for that, of ten thousand nodes with each end.
+    let steps = sqlx::query(concat!(
+        "SELECT id, pipeline, ordinal, status FROM steps WHERE pipeline",
         in_ids!("$1")
     ))
     .bind(id_list(next.keys().copied()))
     .fetch_all(&mut *conn)
     .await?;
     let (mut going_on, mut ready) = (HashSet::new(), Vec::new());
-    for row in &pending {
+    for row in &steps {
         let pipeline: Uuid = row.try_get("pipeline")?;
-        if next.get(&pipeline) == Some(&row.try_get("ordinal")?) {
+        let is_next = next.get(&pipeline) == Some(&row.try_get("ordinal")?);
+        if is_next && row.try_get::<&str, _>("status")? == "pending" {
             going_on.insert(pipeline);
             ready.push(row.try_get("id")?);
         }

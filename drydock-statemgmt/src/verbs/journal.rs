@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use drydock_model::change::{ChangeOutcome, JournalEntry};
 use drydock_model::id::{ChangeId, ClaimToken, Epoch, InstanceId, TaskId};
 use drydock_model::store::{JournalStore, StoreError, StoreResult};
+use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::json;
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{Backend, Conn, Row, during, stamp};
+use super::{Backend, Conn, Row, Tx, during, stamp};
 use crate::column::{from_json, from_word, hex, to_json};
 use crate::fault::Fault;
 
@@ -37,10 +38,11 @@ impl JournalStore for Backend {
             token,
             entry: entry.clone(),
         };
-        let together = async |jobs: Vec<Intent>| {
-            during("writing intents to the journal", intend_all(self, &jobs)).await
-        };
-        self.together.intents.done(job, together).await
+        let what = "writing intents to the journal";
+        let begin = || during(what, self.write());
+        let together =
+            async |tx, jobs: Vec<Intent>| during(what, intend_all(self, tx, &jobs)).await;
+        self.together.intents.done(job, begin, together).await
     }
 
     async fn record_outcome(
@@ -58,10 +60,11 @@ impl JournalStore for Backend {
             evidence: evidence.to_owned(),
             latency_ms: i64::try_from(latency.as_millis()).unwrap_or(i64::MAX),
         };
-        let together = async |jobs: Vec<Conclusion>| {
-            during("writing outcomes to the journal", conclude_all(self, &jobs)).await
-        };
-        self.together.outcomes.done(job, together).await
+        let what = "writing outcomes to the journal";
+        let begin = || during(what, self.write());
+        let together =
+            async |tx, jobs: Vec<Conclusion>| during(what, conclude_all(self, tx, &jobs)).await;
+        self.together.outcomes.done(job, begin, together).await
     }
 
     async fn step_journal(&self, step: TaskId) -> StoreResult<Vec<JournalEntry>> {
@@ -77,11 +80,13 @@ impl JournalStore for Backend {
 
     async fn task_journal(&self, task: TaskId) -> StoreResult<Vec<JournalEntry>> {
         during("reading a task's journal", async {
-            let rows = sqlx::query("SELECT * FROM journal WHERE task = $1 ORDER BY seq")
+            // Row by row: of ten thousand nodes these are many.
+            sqlx::query("SELECT * FROM journal WHERE task = $1 ORDER BY seq")
                 .bind(task.0)
-                .fetch_all(&self.readers)
-                .await?;
-            rows.iter().map(entry).collect()
+                .fetch(&self.readers)
+                .map(|row| entry(&row?))
+                .try_collect()
+                .await
         })
         .await
     }
@@ -125,8 +130,11 @@ fn entry(row: &Row) -> Result<JournalEntry, Fault> {
 
 /// Writes intents; the verdict on each. The share lock lets nobody take a step over until its intent is there: whoever claims it next
 /// finds the intent in the journal.
-async fn intend_all(backend: &Backend, jobs: &[Intent]) -> Result<Vec<StoreResult<()>>, Fault> {
-    let mut tx = backend.write().await?;
+async fn intend_all(
+    backend: &Backend,
+    mut tx: Tx,
+    jobs: &[Intent],
+) -> Result<Vec<StoreResult<()>>, Fault> {
     let now = backend.now(&mut tx).await?;
     let mut list = Vec::with_capacity(jobs.len());
     for (place, Intent { token, entry }) in jobs.iter().enumerate() {
@@ -203,9 +211,9 @@ async fn not_written(conn: &mut Conn, job: &Intent) -> Result<StoreResult<()>, F
 /// Writes outcomes; the verdict on each.
 async fn conclude_all(
     backend: &Backend,
+    mut tx: Tx,
     jobs: &[Conclusion],
 ) -> Result<Vec<StoreResult<()>>, Fault> {
-    let mut tx = backend.write().await?;
     let mut list = Vec::with_capacity(jobs.len());
     for job in jobs {
         list.push(json!({

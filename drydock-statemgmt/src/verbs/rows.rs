@@ -15,6 +15,7 @@ use crate::fault::Fault;
 pub(super) fn task(row: &Row) -> Result<Task, Fault> {
     let node_filter: Option<String> = row.try_get("node_filter")?;
     let strategy: Option<String> = row.try_get("strategy")?;
+    let parameters: Option<String> = row.try_get("parameters")?;
     let verdict: Option<String> = row.try_get("verdict")?;
     Ok(Task {
         id: TaskId(row.try_get("id")?),
@@ -27,6 +28,9 @@ pub(super) fn task(row: &Row) -> Result<Task, Fault> {
         dry_run: row.try_get("dry_run")?,
         strategy: strategy
             .map(|text| from_json("tasks.strategy", &text))
+            .transpose()?,
+        oob: parameters
+            .map(|text| from_json("tasks.parameters", &text))
             .transpose()?,
         plan: row.try_get::<Option<Uuid>, _>("plan")?.map(TaskId),
         created_by: row.try_get("created_by")?,

@@ -184,6 +184,7 @@ pub fn new_task(priority: i32) -> NewTask {
         priority,
         dry_run: false,
         strategy: None,
+        oob: None,
         plan: None,
         retry: 0,
         created_by: "tester".to_owned(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use drydock_model::filter::NodeFilter;
 use drydock_model::id::Epoch;
+use drydock_model::oob::{BootDevice, OobCommand};
 use drydock_model::step::StepStatus;
 use drydock_model::store::{Leadership, StepEnd, StoreError, TaskQuery};
 use drydock_model::task::{ResultStatus, TaskAction, TaskStatus};
@@ -17,7 +18,8 @@ use crate::place::{
 pub async fn a_task_comes_back_as_it_was_given(place: Place) {
     let store = place.open().await;
     let mut given = new_task(-7);
-    given.action = TaskAction::DestroyNodes;
+    given.action = TaskAction::OobNodes;
+    given.oob = Some(OobCommand::Boot(BootDevice::Cd));
     given.node_filter = Some(NodeFilter::one("n1"));
     given.dry_run = true;
     given.retry = 3;
@@ -25,7 +27,7 @@ pub async fn a_task_comes_back_as_it_was_given(place: Place) {
     let task = store.create_task(&given).await.unwrap();
     assert_eq!(task, store.tree(task.id).await.unwrap().task);
     assert_eq!(task.id, given.id);
-    assert_eq!(task.action, TaskAction::DestroyNodes);
+    assert_eq!((task.action, task.oob), (TaskAction::OobNodes, given.oob));
     assert_eq!(task.design_ref, given.design_ref);
     assert_eq!(task.node_filter, given.node_filter);
     assert_eq!((task.priority, task.dry_run, task.retry), (-7, true, 3));
@@ -419,5 +421,22 @@ pub async fn long_and_odd_texts_survive(place: Place) {
     assert_eq!(
         (step.messages, step.facts),
         (vec![long.clone(), long], facts(odd_object()))
+    );
+}
+
+pub async fn tasks_are_counted_by_status(place: Place) {
+    let store = place.open().await;
+    assert_eq!(store.count_tasks().await.unwrap(), []);
+    let mut first = None;
+    for _ in 0..3 {
+        let task = store.create_task(&new_task(0)).await.unwrap();
+        first.get_or_insert(task.id);
+    }
+    store.terminate_task(first.unwrap(), "hedy").await.unwrap();
+    let mut counts = store.count_tasks().await.unwrap();
+    counts.sort();
+    assert_eq!(
+        counts,
+        [(TaskStatus::Queued, 2), (TaskStatus::Terminated, 1)]
     );
 }

@@ -124,11 +124,11 @@ async fn measure(url: &str, nodes: u32) -> Result<Value> {
     // The first task finds an engine that has just come up and a design that nobody has read yet; that is not what is measured.
     let first = [node_name(0)];
     deploy(&*store, &design_ref, Some(&first)).await?;
-    let begun = first_step_ms(&deploy(&*store, &design_ref, Some(&first)).await?)?;
+    let begun = first_step_ms(&deploy(&*store, &design_ref, Some(&first)).await?.tree)?;
     eprintln!("first step {begun:.1} ms after its task was queued");
     let wall = Instant::now();
     let before = drydock_statemgmt::commits();
-    let tree = deploy(&*store, &design_ref, None).await?;
+    let Deployed { tree, rss_mb } = deploy(&*store, &design_ref, None).await?;
     let commits = drydock_statemgmt::commits() - before;
     let wall = wall.elapsed().as_secs_f64();
     let entries = store.task_journal(tree.task.id).await?.len();
@@ -150,6 +150,7 @@ async fn measure(url: &str, nodes: u32) -> Result<Value> {
             wall,
             commits,
             entries,
+            rss_mb,
         },
     )
 }
@@ -159,6 +160,7 @@ struct Measured {
     wall: f64,
     commits: u64,
     entries: usize,
+    rss_mb: f64,
 }
 
 fn report(tree: &TaskTree, nodes: u32, measured: &Measured) -> Result<Value> {
@@ -196,7 +198,8 @@ fn report(tree: &TaskTree, nodes: u32, measured: &Measured) -> Result<Value> {
         "commits": measured.commits,
         "journal": measured.entries,
         "journal_repeated": measured.entries - (nodes as usize - 1) * CHANGES,
-        "rss_mb": peak_rss_mb()?,
+        "rss_mb": measured.rss_mb,
+        "rss_with_result_mb": peak_rss_mb()?,
     }))
 }
 
@@ -207,7 +210,14 @@ fn first_step_ms(tree: &TaskTree) -> Result<f64> {
     Ok((started - tree.task.created).as_seconds_f64() * 1000.0)
 }
 
-async fn deploy(store: &dyn Store, design_ref: &str, only: Option<&[String]>) -> Result<TaskTree> {
+/// A task that has ended.
+struct Deployed {
+    tree: TaskTree,
+    /// The most memory that this process ever held until the task's last step ended, before anybody read what came of it.
+    rss_mb: f64,
+}
+
+async fn deploy(store: &dyn Store, design_ref: &str, only: Option<&[String]>) -> Result<Deployed> {
     let id = TaskId(RandomIds.uuid());
     let task = NewTask {
         id,
@@ -217,6 +227,7 @@ async fn deploy(store: &dyn Store, design_ref: &str, only: Option<&[String]>) ->
         priority: 0,
         dry_run: false,
         strategy: None,
+        oob: None,
         plan: None,
         retry: 0,
         created_by: "bench".into(),
@@ -234,6 +245,7 @@ async fn deploy(store: &dyn Store, design_ref: &str, only: Option<&[String]>) ->
             limit: Some(1),
             ..TaskQuery::default()
         };
+        let rss_mb = peak_rss_mb()?;
         let trees = store.trees(&ended).await?;
         if let Some(tree) = trees.into_iter().find(|tree| tree.task.id == id) {
             let failed = tree
@@ -241,7 +253,7 @@ async fn deploy(store: &dyn Store, design_ref: &str, only: Option<&[String]>) ->
                 .iter()
                 .find(|step| step.status != StepStatus::Done);
             ensure!(failed.is_none(), "a step did not come through: {failed:?}");
-            return Ok(tree);
+            return Ok(Deployed { tree, rss_mb });
         }
         ensure!(begin.elapsed() < PATIENCE, "the deployment does not end");
         // Only how often to look.

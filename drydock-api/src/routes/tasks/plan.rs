@@ -132,6 +132,7 @@ pub(super) async fn task_for(
         priority,
         dry_run: false,
         strategy: task.strategy,
+        oob: task.oob,
         plan: Some(id),
         retry: 0,
         created_by: end_user(request).to_owned(),

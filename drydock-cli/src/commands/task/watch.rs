@@ -21,21 +21,36 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// One event of the stream.
 #[derive(Debug, Default, PartialEq)]
-struct Event {
+pub struct Event {
     id: Option<String>,
-    name: String,
+    /// `status`, `step`, `message`, `progress`.
+    pub name: String,
     data: String,
 }
 
 /// Runs it.
 pub async fn run(client: &Client, id: &str, timeout: Option<f64>, json: bool) -> Result<Exit> {
+    let good = until_end(client, id, timeout, |event, data| tell(event, data, json)).await?;
+    Ok(if good { Exit::Done } else { Exit::Failed })
+}
+
+/// Follows a task until it ends and tells each event; whether the task succeeded.
+///
+/// # Errors
+/// Exit code 5 after so many seconds; what telling comes to.
+pub async fn until_end(
+    client: &Client,
+    id: &str,
+    timeout: Option<f64>,
+    tell: impl FnMut(&Event, &Value) -> Result<()>,
+) -> Result<bool> {
     let far = Duration::from_secs(10 * 365 * 86_400);
     let patience = timeout.map(Duration::try_from_secs_f64).transpose();
     let patience = patience
         .map_err(|error| Failure::error(Exit::Usage, format!("--timeout: {error}")))?
         .unwrap_or(far);
     let until = Instant::now() + patience.min(far);
-    match timeout_at(until, follow(client, id, json)).await {
+    match timeout_at(until, follow(client, id, tell)).await {
         Ok(ended) => ended,
         Err(_elapsed) => Err(Failure::error(
             Exit::TimedOut,
@@ -44,7 +59,11 @@ pub async fn run(client: &Client, id: &str, timeout: Option<f64>, json: bool) ->
     }
 }
 
-async fn follow(client: &Client, id: &str, json: bool) -> Result<Exit> {
+async fn follow(
+    client: &Client,
+    id: &str,
+    mut told: impl FnMut(&Event, &Value) -> Result<()>,
+) -> Result<bool> {
     let mut after: Option<String> = None;
     let mut answered = Instant::now();
     loop {
@@ -65,10 +84,9 @@ async fn follow(client: &Client, id: &str, json: bool) -> Result<Exit> {
                     after.clone_from(&event.id);
                 }
                 let data: Value = serde_json::from_str(&event.data).unwrap_or(Value::Null);
-                tell(&event, &data, json)?;
+                told(&event, &data)?;
                 if event.name == "status" && !data["result"].is_null() {
-                    let good = data["result"]["status"] == "success";
-                    return Ok(if good { Exit::Done } else { Exit::Failed });
+                    return Ok(data["result"]["status"] == "success");
                 }
             }
         }

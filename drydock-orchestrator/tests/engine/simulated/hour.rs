@@ -17,6 +17,7 @@ const PLAIN: Nature = Nature {
     takes: Duration::from_secs(240),
     refuses: None,
     hangs: None,
+    answers: Duration::ZERO,
 };
 
 fn nodes(count: usize) -> Vec<(String, Option<String>)> {
@@ -33,8 +34,8 @@ async fn site(count: usize) -> Site {
     site
 }
 
-/// The longest that a place stays empty: grace, skew, and the time to notice.
-const TAKEOVER: Duration = Duration::from_secs(25 + 1 + 5);
+/// The longest that a place stays empty: grace and the time to notice, and one second over.
+const TAKEOVER: Duration = Duration::from_secs(25 + 5 + 1);
 
 async fn ended(site: &Site, id: TaskId) -> bool {
     let tree = site.store.tree(id).await.unwrap();
@@ -211,6 +212,38 @@ async fn a_stop_in_order_gives_everything_back_at_once() {
         site.store.tree(id).await.unwrap().task.status,
         TaskStatus::Complete
     );
+    second.kill().await;
+}
+
+/// A BMC may let one wait for minutes. That holds up what it was asked for and nothing else.
+#[tokio::test]
+async fn who_stops_in_order_leads_no_more_while_its_last_call_comes_to_its_end() {
+    let mut site = site(1).await;
+    let slow = site.natures.get_mut("n1").unwrap();
+    slow.answers = 2 * MINUTE;
+    let first = site.start();
+    let task = site.task(TaskAction::DeployNodes);
+    let id = site.store.create_task(&task).await.unwrap().id;
+    site.until("a call", MINUTE, async || {
+        let step = site.store.tree(id).await.unwrap().steps.remove(0);
+        !site.store.step_journal(step.id).await.unwrap().is_empty()
+    })
+    .await;
+    first.stop.cancel();
+    let second = site.start();
+    site.until(
+        "another leader",
+        2 * site.settings.claim_interval,
+        async || epoch(&site).await == Some(Epoch(2)),
+    )
+    .await;
+    assert!(!first.has_ended(), "its call goes on");
+    site.until("the end", 60 * MINUTE, async || ended(&site, id).await)
+        .await;
+    assert!(first.has_ended());
+    for (of, record) in &*site.records.lock().unwrap() {
+        assert_eq!(record.times, 1, "{of:?}");
+    }
     second.kill().await;
 }
 

@@ -210,6 +210,7 @@ async fn play(case: &Case) {
         takes: Duration::ZERO,
         refuses: None,
         hangs: None,
+        answers: Duration::ZERO,
     };
     let mut site = Site::new(&nodes, plain).await;
     for ((name, _), (_, takes, refuses)) in nodes.iter().zip(&case.nodes) {
@@ -217,6 +218,7 @@ async fn play(case: &Case) {
             takes: Duration::from_secs(*takes),
             refuses: *refuses,
             hangs: None,
+            answers: Duration::ZERO,
         };
         site.natures.insert(name.clone(), nature);
     }

@@ -9,7 +9,7 @@ use drydock_model::clock::Clock;
 use drydock_model::driver::DriverKind;
 use drydock_model::id::{IdSource, InstanceId, TaskId};
 use drydock_model::step::{Condition, PipelinePlan, StepAction, StepPlanned, StepStatus, TaskPlan};
-use drydock_model::task::{ResultStatus, TaskAction, TaskStatus};
+use drydock_model::task::{NewTask, ResultStatus, TaskAction, TaskStatus};
 use drydock_orchestrator::drivers::DriverSet;
 use drydock_orchestrator::engine::{Engine, Parts};
 use drydock_orchestrator::outcome::{self, Outcome};
@@ -28,6 +28,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 enum What {
     /// As the planner plans it.
     Task(TaskAction),
+    /// As this dry run has told it, and nothing else.
+    Plan(TaskAction, TaskId),
     /// A plan of this one step, on a node.
     Step(StepAction),
 }
@@ -67,6 +69,7 @@ async fn site() -> Site {
         takes: Duration::ZERO,
         refuses: None,
         hangs: None,
+        answers: Duration::ZERO,
     };
     let mut site = Site::new(&[("n1".into(), None)], plain).await;
     // A minute is long enough to lose one's claims, and for another to go on with them.
@@ -79,24 +82,34 @@ async fn site() -> Site {
 
 impl<'a> Play<'a> {
     async fn new(site: &'a Site, what: What, sabotage: Sabotage) -> Self {
-        let task = match what {
+        let mut play = Play {
+            site,
+            world: Arc::default(),
+            task: TaskId(RandomIds.uuid()),
+            sabotage,
+        };
+        play.task = match what {
             What::Task(action) => {
                 let task = site.task(action);
                 site.store.create_task(&task).await.unwrap().id
             }
+            What::Plan(action, plan) => {
+                let plan = Some(plan);
+                let task = NewTask {
+                    plan,
+                    ..site.task(action)
+                };
+                site.store.create_task(&task).await.unwrap().id
+            }
             What::Step(action) => planned(site, action).await,
         };
-        Play {
-            site,
-            world: Arc::default(),
-            task,
-            sabotage,
-        }
+        play
     }
 
     fn start(&self, trip: Option<(usize, Fault)>) -> (Instance, Arc<Way>) {
         let site = self.site;
-        let way = Way::new(Arc::clone(&site.store), trip);
+        let script = move |index, _| trip.filter(|(at, _)| *at == index).map(|(_, fault)| fault);
+        let way = Way::new(Arc::clone(&site.store), Box::new(script));
         let mut store = Watched::new(Arc::clone(&site.store), Arc::clone(&site.traffic));
         store.seams = Some(Arc::clone(&way) as _);
         let driver = |kind| {
@@ -117,7 +130,7 @@ impl<'a> Play<'a> {
                 network: Some(driver(DriverKind::Network)),
             }),
             clock: Arc::new(WayClock {
-                clock: site.clock.clone(),
+                clock: Arc::new(site.clock.clone()),
                 way: Arc::clone(&way),
                 stands_still: self.sabotage.clock_stands_still,
             }),
@@ -148,13 +161,15 @@ impl<'a> Play<'a> {
         let mut instances = vec![first];
         let site = self.site;
         site.until("the end, or the fault", 60 * MINUTE, async || {
-            way.has_tripped() || self.has_ended().await
+            !way.struck().borrow().is_empty() || self.has_ended().await
         })
         .await;
         match trip {
             None => {}
             // The answer to the last call of all may be what matters: then the task has ended as well.
-            Some(_) if !way.has_tripped() => panic!("the fault has no place: {:?}", way.passed()),
+            Some(_) if way.struck().borrow().is_empty() => {
+                panic!("the fault has no place: {:?}", way.passed())
+            }
             Some((_, Fault::Dies)) => {
                 instances.remove(0).kill().await;
                 instances.push(self.start(None).0);
@@ -198,6 +213,25 @@ impl<'a> Play<'a> {
         .await;
         (end, way.passed())
     }
+}
+
+/// A dry run that has ended.
+async fn foretold(site: &Site, action: TaskAction) -> TaskId {
+    let task = NewTask {
+        dry_run: true,
+        ..site.task(action)
+    };
+    let play = Play {
+        site,
+        world: Arc::default(),
+        task: site.store.create_task(&task).await.unwrap().id,
+        sabotage: Sabotage::default(),
+    };
+    let world = Arc::clone(&play.world);
+    let task = play.task;
+    play.on(None).await;
+    assert!(world.witness().is_empty(), "a dry run does nothing");
+    task
 }
 
 /// A task that is planned already: one step, whether any recipe has it or not.
@@ -247,7 +281,11 @@ async fn undisturbed(site: &Site, what: What) -> (End, Vec<Point>) {
     let (end, points) = play.on(None).await;
     assert_eq!(end.outcome.status, TaskStatus::Complete, "{what:?}");
     // The one action that this server refuses says so; everything else comes through.
-    if !matches!(what, What::Task(TaskAction::RelabelNodes)) {
+    let action = match what {
+        What::Task(action) | What::Plan(action, _) => Some(action),
+        What::Step(_) => None,
+    };
+    if action != Some(TaskAction::RelabelNodes) {
         assert_eq!(
             end.outcome.result,
             ResultStatus::Success,
@@ -281,8 +319,16 @@ async fn undisturbed(site: &Site, what: What) -> (End, Vec<Point>) {
 
 /// Everything that ends otherwise when this happens anywhere.
 async fn differences(what: What, fault: Fault, sabotage: Sabotage) -> (usize, Vec<String>) {
-    let site = site().await;
-    let (wanted, points) = undisturbed(&site, what).await;
+    differences_at(&site().await, what, fault, sabotage).await
+}
+
+async fn differences_at(
+    site: &Site,
+    what: What,
+    fault: Fault,
+    sabotage: Sabotage,
+) -> (usize, Vec<String>) {
+    let (wanted, points) = undisturbed(site, what).await;
     let mut different = Vec::new();
     let mut played = 0;
     for (index, point) in points.iter().enumerate() {
@@ -290,7 +336,7 @@ async fn differences(what: What, fault: Fault, sabotage: Sabotage) -> (usize, Ve
             continue;
         }
         played += 1;
-        let play = Play::new(&site, what, sabotage).await;
+        let play = Play::new(site, what, sabotage).await;
         let (end, _) = play.on(Some((index, fault))).await;
         if end != wanted {
             different.push(format!(
@@ -309,6 +355,10 @@ async fn survives(fault: Fault) {
         played += count;
         different.extend(found);
     }
+    judge(fault, played, &different);
+}
+
+fn judge(fault: Fault, played: usize, different: &[String]) {
     eprintln!("{fault:?}: {played} cases");
     assert!(
         different.is_empty(),
@@ -321,6 +371,21 @@ async fn survives(fault: Fault) {
 #[tokio::test]
 async fn whoever_dies_anywhere_is_followed_and_nothing_is_done_twice() {
     survives(Fault::Dies).await;
+}
+
+#[tokio::test]
+async fn a_plan_is_carried_out_as_it_was_made_whoever_dies_meanwhile() {
+    let fault = Fault::Dies;
+    let mut different = Vec::new();
+    let mut played = 0;
+    for action in TaskAction::ALL.iter().copied() {
+        let site = site().await;
+        let what = What::Plan(action, foretold(&site, action).await);
+        let (count, found) = differences_at(&site, what, fault, Sabotage::default()).await;
+        played += count;
+        different.extend(found);
+    }
+    judge(fault, played, &different);
 }
 
 #[tokio::test]

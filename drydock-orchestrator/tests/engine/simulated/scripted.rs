@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use super::clock::SimulatedClock;
 use super::seams::{APPLY, Point, Way};
 
+const ERASE: &str = "erase";
 /// How long an erasure takes.
 const TAKES: Duration = Duration::from_secs(2);
 
@@ -54,12 +55,14 @@ pub struct Scripted {
 }
 
 fn change(cx: &StepContext, verb: &str, risk: Risk) -> Change {
+    let node = cx.node.as_ref().map_or("the site", |node| &node.name);
     Change {
-        target: format!("device of {}", cx.step),
+        // The same in a dry run and in the task that carries out its plan.
+        target: format!("device of {node} for {}", cx.action),
         verb: verb.into(),
         before: Value::Null,
         after: Value::Null,
-        risk,
+        risk: risk.min(cx.action.worst()),
         why: "the script says so".into(),
     }
 }
@@ -104,7 +107,7 @@ impl Driver for Scripted {
             return StepPlan::apply(vec![off, on]);
         }
         if !is("erased") {
-            return StepPlan::apply(vec![change(cx, "erase", Risk::Wipes)]);
+            return StepPlan::apply(vec![change(cx, ERASE, Risk::Wipes)]);
         }
         if !is("over") {
             return StepPlan::wait("the erasure to end", TAKES);
@@ -125,7 +128,7 @@ impl Driver for Scripted {
 
     async fn apply(&self, cx: &StepContext, change: &Change) -> Result<String, DriverError> {
         self.way.is_awake().await;
-        if cx.action == StepAction::DeployNode && change.risk == Risk::Wipes {
+        if cx.action == StepAction::DeployNode && change.verb == ERASE {
             cx.boot_keys.mint().await?;
         }
         {

@@ -1,8 +1,7 @@
 //! The places between the calls of an instance, and what can happen to it there: it dies, it is stopped for a while, a call or its answer gets
-//! lost, its claims are taken away.
+//! lost, its claims are taken away. The tests of the whole product take this file by its path: it knows the model only.
 
 use std::any::Any;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -14,7 +13,6 @@ use drydock_model::step::ClaimedStep;
 use drydock_model::store::{Store, StoreError, StoreResult};
 use tokio::sync::watch;
 
-use super::clock::SimulatedClock;
 use super::watched::Seams;
 
 /// What happens to the instance.
@@ -54,28 +52,32 @@ const VERBS: [&str; 4] = ["pin", "plan_task", "end_task", CLAIM];
 const CLAIM: &str = "claim_steps_within";
 
 /// A place between two calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Point {
     pub after: bool,
     pub verb: &'static str,
 }
 
-/// All the places that an instance comes by, in order, and the one where something happens to it.
+/// What happens at a place, if anything; how many places the instance has come by before it.
+pub type Script = Box<dyn Fn(usize, Point) -> Option<Fault> + Send + Sync>;
+
+/// All the places that an instance comes by, in order, and what happens to it at some of them.
 pub struct Way {
     passed: Mutex<Vec<Point>>,
-    trip: Option<(usize, Fault)>,
-    tripped: AtomicBool,
+    script: Script,
+    /// What has happened so far.
+    struck: watch::Sender<Vec<Fault>>,
     awake: watch::Sender<bool>,
     store: Arc<dyn Store>,
     instance: OnceLock<InstanceId>,
 }
 
 impl Way {
-    pub fn new(store: Arc<dyn Store>, trip: Option<(usize, Fault)>) -> Arc<Self> {
+    pub fn new(store: Arc<dyn Store>, script: Script) -> Arc<Self> {
         Arc::new(Way {
             passed: Mutex::default(),
-            trip,
-            tripped: AtomicBool::new(false),
+            script,
+            struck: watch::Sender::default(),
             awake: watch::Sender::new(true),
             store,
             instance: OnceLock::new(),
@@ -90,8 +92,9 @@ impl Way {
         self.passed.lock().unwrap().clone()
     }
 
-    pub fn has_tripped(&self) -> bool {
-        self.tripped.load(Ordering::SeqCst)
+    /// What has happened so far; whoever is killed or stopped has come to a stand by then.
+    pub fn struck(&self) -> watch::Receiver<Vec<Fault>> {
+        self.struck.subscribe()
     }
 
     pub fn wake(&self) {
@@ -112,15 +115,15 @@ impl Way {
             passed.push(point);
             passed.len() - 1
         };
-        let Some((_, fault)) = self.trip.filter(|(at, _)| *at == index) else {
+        let Some(fault) = (self.script)(index, point) else {
             return Ok(());
         };
-        self.tripped.store(true, Ordering::SeqCst);
+        if matches!(fault, Fault::Dies | Fault::Sleeps) {
+            self.awake.send_replace(false);
+        }
+        self.struck.send_modify(|struck| struck.push(fault));
         match fault {
-            Fault::Dies | Fault::Sleeps => {
-                self.awake.send_replace(false);
-                self.is_awake().await;
-            }
+            Fault::Dies | Fault::Sleeps => self.is_awake().await,
             Fault::Loses => return Err(StoreError::Unavailable("lost by the test".into())),
             Fault::IsRobbed => {
                 let instance = *self.instance.get().unwrap();
@@ -155,7 +158,7 @@ impl Seams for Way {
 
 /// The clock of an instance: it does not wake anybody who is stopped.
 pub struct WayClock {
-    pub clock: SimulatedClock,
+    pub clock: Arc<dyn Clock>,
     pub way: Arc<Way>,
     /// Sabotage: its monotonic time stands still, so that it never finds itself asleep.
     pub stands_still: bool,

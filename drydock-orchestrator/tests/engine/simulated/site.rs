@@ -14,6 +14,7 @@ use drydock_model::driver::{
 };
 use drydock_model::id::{DesignId, IdSource, TaskId};
 use drydock_model::ingest::{Format, Source};
+use drydock_model::oob::OobCommand;
 use drydock_model::step::StepAction;
 use drydock_model::store::{Store, TaskQuery, TaskTree};
 use drydock_model::task::{NewTask, TaskAction};
@@ -40,6 +41,8 @@ pub struct Nature {
     pub refuses: Option<StepAction>,
     /// The step in which it never gets where it should, if any.
     pub hangs: Option<StepAction>,
+    /// How long each call that changes it takes.
+    pub answers: Duration,
 }
 
 /// What looks at the whole whenever a driver is asked.
@@ -94,9 +97,15 @@ fn text(nodes: &[(String, Option<String>)]) -> String {
         "data:\n  oob: {type: ipmi, network: oob, account: a, credential: b}\n",
         "  storage: {physical_devices: {sda: {partitions: [{name: root, size: 40g, filesystem: {mountpoint: /}}]}}}\n",
     ));
+    let rows: BTreeSet<&String> = nodes.iter().filter_map(|(_, row)| row.as_ref()).collect();
+    for row in rows {
+        text.push_str(&format!(
+            "---\nschema: drydock/Rack/v1\nmetadata: {{name: {row}}}\ndata: {{tor_switches: {{}}, location: {{}}, local_networks: []}}\n"
+        ));
+    }
     for (index, (name, row)) in nodes.iter().enumerate() {
         let row = row.as_ref().map_or_else(String::new, |row| {
-            format!(", metadata: {{owner_data: {{row: {row}}}}}")
+            format!(", metadata: {{rack: {row}, owner_data: {{row: {row}}}}}")
         });
         text.push_str(&format!(
             "---\nschema: drydock/BaremetalNode/v1\nmetadata: {{name: {name}}}\ndata: {{host_profile: host, addressing: [{{network: oob, address: 127.90.0.{}}}]{row}}}\n",
@@ -107,7 +116,7 @@ fn text(nodes: &[(String, Option<String>)]) -> String {
 }
 
 impl Site {
-    /// Nodes by name, each with the value of its owner data `row`.
+    /// Nodes by name, each with its rack, which is the value of its owner data `row`, too.
     pub async fn new(nodes: &[(String, Option<String>)], nature: Nature) -> Self {
         let clock = SimulatedClock::default();
         let traffic = Arc::new(Traffic::default());
@@ -197,6 +206,8 @@ impl Site {
             priority: 0,
             dry_run: false,
             strategy: None,
+            // The one that has the most to lose half-way.
+            oob: (action == TaskAction::OobNodes).then_some(OobCommand::Cycle),
             plan: None,
             retry: 0,
             created_by: "test".into(),
@@ -313,6 +324,7 @@ impl Driver for SiteDriver {
 
     async fn apply(&self, cx: &StepContext, _: &Change) -> Result<String, DriverError> {
         let name = cx.node.as_ref().unwrap().name.clone();
+        self.clock.sleep(self.natures[&name].answers).await;
         let mut records = self.records.lock().unwrap();
         let record = records.entry((name, cx.action)).or_insert(Record {
             begun: self.clock.monotonic(),

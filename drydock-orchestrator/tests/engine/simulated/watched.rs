@@ -20,7 +20,7 @@ use drydock_model::store::{
     Leadership, OperatorStore, StepEnd, StepStore, Store, StoreError, StoreResult, StoredDesign,
     TaskQuery, TaskStore, TaskTree, Wake,
 };
-use drydock_model::task::{Message, NewTask, ResultStatus, Task};
+use drydock_model::task::{Message, NewTask, ResultStatus, Task, TaskStatus};
 use tokio::sync::Notify;
 
 /// What is going on in the store, over all who use it.
@@ -135,6 +135,7 @@ passed_on! {
         fn tree(id: TaskId) -> TaskTree;
         fn node_tree(node: &str) -> TaskTree;
         fn trees(query: &TaskQuery) -> Vec<TaskTree>;
+        fn count_tasks() -> Vec<(TaskStatus, u64)>;
         fn queued(limit: i64) -> Vec<Task>;
         fn plan_task(leader: Leadership, task: TaskId, digest: &Digest, plan: &TaskPlan, messages: &[Message]) -> ();
         fn end_task(leader: Leadership, task: TaskId, verdict: ResultStatus, digest: Option<&Digest>, messages: &[Message]) -> ();

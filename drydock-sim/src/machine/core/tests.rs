@@ -1,7 +1,7 @@
 //! Lives of a machine, stepped by hand.
 
 use super::*;
-use crate::faults::{BmcFaults, Vendor};
+use crate::faults::{BmcFaults, RedfishFaults, Vendor};
 
 const PXE_ONCE: [u8; 5] = [0xa0, 0x04, 0, 0, 0];
 const PXE_ALWAYS: [u8; 5] = [0xe0, 0x04, 0, 0, 0];
@@ -19,12 +19,14 @@ const SOUND: MachineFaults = MachineFaults {
         vendor: Vendor::Plain,
         sensor_alarm: false,
     },
+    redfish: RedfishFaults::NONE,
     bmc_silent: false,
     bmc_wrong_password: false,
     ignores_power: false,
     refuses_power: false,
     refuses_same_power: false,
     forgets_boot_device: false,
+    loses_boot_device: false,
     fails_commissioning: false,
     fails_deployment: false,
     never_calls_back: false,

@@ -1,4 +1,4 @@
-//! Plans of the IPMI driver as tables, and the crash table of the power cycle.
+//! Plans of the out-of-band drivers as tables, and the crash table of the power cycle.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -14,9 +14,10 @@ fn seen(on: bool, device: &str) -> Seen {
         bmc: "127.0.0.9:623".into(),
         power_on: Some(on),
         boot: Some(Boot {
-            device: device.into(),
-            uefi: false,
+            device: device.to_owned().try_into().unwrap(),
+            uefi: Some(false),
             persistent: false,
+            media: None,
         }),
         device: Some("device 0x20".into()),
         inventory: None,
@@ -25,7 +26,25 @@ fn seen(on: bool, device: &str) -> Seen {
 
 fn look(action: StepAction, seen: &Seen, journal: &[JournalEntry]) -> StepPlan {
     let cx = trial::node_context(action, trial::node("n1"));
-    plan(&cx, &IpmiSettings::default(), seen, journal).unwrap()
+    let words = Words {
+        name: "ipmi",
+        title: "IPMI",
+        controller: "BMC",
+        target: "bmc",
+        generator: "ipmi_inventory",
+    };
+    let timing = Timing {
+        settle_after_reset: Duration::from_secs(15),
+        state_timeout: Duration::from_secs(60),
+        poll: Duration::from_secs(1),
+    };
+    let kind = Kind {
+        words,
+        timing,
+        wish: &crate::oob::boot_once,
+        honoured: &|wanted, seen| seen.boots(wanted.device),
+    };
+    plan(&cx, kind, seen, journal).unwrap()
 }
 
 /// The verb of the one change, else what follows.
@@ -130,16 +149,17 @@ fn a_cycle_resumed_anywhere_never_cycles_twice() {
             ["wait", SET_BOOT, POWER_ON],
         ),
         (2, DONE, ["wait", "fail", POWER_ON]),
-        (3, None, ["done", SET_BOOT, POWER_ON]),
-        (
-            3,
-            Some(ChangeOutcome::Unknown),
-            ["done", SET_BOOT, POWER_ON],
-        ),
-        (3, DONE, ["done", "wait", "wait"]),
+        // Off again, and without what it was to boot from: it has started.
+        (3, None, ["done", "done", POWER_ON]),
+        (3, Some(ChangeOutcome::Unknown), ["done", "done", POWER_ON]),
+        (3, DONE, ["done", "done", "wait"]),
     ];
     for (length, outcome, wanted) in table {
         let mut journal = full[..length].to_vec();
+        for entry in &mut journal {
+            // Long enough ago to be believed, not so long that it counts as not honoured.
+            entry.intended -= TimeDelta::seconds(20);
+        }
         if let Some(last) = journal.last_mut() {
             last.outcome = outcome;
             if outcome != DONE {
@@ -198,4 +218,43 @@ fn an_acknowledged_command_without_effect_is_a_failure_in_the_end() {
             && error.to_string().contains("n1"),
         "{error}"
     );
+}
+
+/// What may be at work still is not sent a second time: a machine takes a while to switch.
+#[test]
+fn a_command_whose_answer_was_lost_is_waited_for_before_it_is_sent_again() {
+    use StepAction as A;
+    let (on, off) = (seen(true, "pxe"), seen(false, "pxe"));
+    for (action, verb, before, now) in [
+        (A::PowerCycleNode, POWER_OFF, &on, &on),
+        (A::PowerCycleNode, POWER_ON, &off, &off),
+        (A::PowerOffNode, POWER_OFF, &on, &on),
+        (A::PowerOnNode, POWER_ON, &off, &off),
+    ] {
+        for outcome in [None, Some(ChangeOutcome::Unknown)] {
+            let mut journal = [entry(verb, outcome, before, "")];
+            // The other instance's clock may be ahead of ours.
+            for (seconds, wanted) in [(-1, "wait"), (1, "wait"), (14, "wait"), (16, verb)] {
+                journal[0].intended = now.at - TimeDelta::seconds(seconds);
+                let planned = look(action, now, &journal);
+                assert_eq!(gist(&planned), wanted, "{action} {seconds} s after {verb}");
+            }
+        }
+        let refused = [entry(verb, Some(ChangeOutcome::Refused), before, "no")];
+        assert_eq!(gist(&look(action, now, &refused)), verb, "refused {verb}");
+    }
+}
+
+/// A boot device that stands for good says nothing of a start; neither does one that was never set.
+#[test]
+fn only_a_boot_device_for_one_start_tells_of_a_start() {
+    let mut for_good = seen(false, "pxe");
+    if let Some(boot) = &mut for_good.boot {
+        boot.persistent = true;
+    }
+    for before in [for_good, seen(false, "none"), seen(false, "another")] {
+        let journal = [entry(POWER_ON, DONE, &before, "acknowledged, not on yet")];
+        let planned = look(StepAction::PowerCycleNode, &seen(false, "none"), &journal);
+        assert_eq!(gist(&planned), "wait", "{before:?}");
+    }
 }

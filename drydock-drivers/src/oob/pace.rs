@@ -21,11 +21,11 @@ const LONGEST_WITHIN: Duration = Duration::from_secs(1);
 
 /// Between what a gap stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// Shortest.
-    pub(super) floor: Duration,
+    pub(crate) floor: Duration,
     /// Longest; not less than the shortest.
-    pub(super) ceiling: Duration,
+    pub(crate) ceiling: Duration,
 }
 
 impl Limits {
@@ -40,7 +40,7 @@ fn hundredths(gap: Duration, parts: u32) -> Duration {
 
 /// The gap between two requests to one BMC.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     gap: Duration,
     /// A little above the longest gap that brought trouble.
     safe: Duration,
@@ -68,8 +68,13 @@ impl Default for Pace {
 }
 
 impl Pace {
+    /// The gap without the part that is left to chance.
+    pub(super) fn settled(&self, limits: Limits) -> Duration {
+        limits.keep(self.gap)
+    }
+
     /// The gap to keep now.
-    pub(super) fn gap(&mut self, limits: Limits) -> Duration {
+    pub(crate) fn gap(&mut self, limits: Limits) -> Duration {
         let gap = limits.keep(self.gap);
         // A linear congruential generator; its upper bits are as random as this needs.
         self.chance = self
@@ -81,7 +86,7 @@ impl Pace {
     }
 
     /// The gap between the requests that make up one command: none for a BMC that never had trouble.
-    pub(super) fn within(&self, limits: Limits) -> Duration {
+    pub(crate) fn within(&self, limits: Limits) -> Duration {
         let gap = limits.keep(self.gap);
         if gap > limits.floor {
             gap.min(LONGEST_WITHIN)
@@ -91,7 +96,7 @@ impl Pace {
     }
 
     /// The BMC answered.
-    pub(super) fn answered(&mut self, limits: Limits, now: Instant) {
+    pub(crate) fn answered(&mut self, limits: Limits, now: Instant) {
         self.troubled = false;
         let calm = *self.calm.get_or_insert(now);
         if now.saturating_duration_since(calm) >= FORGIVES {
@@ -110,7 +115,7 @@ impl Pace {
     }
 
     /// The BMC did not answer, or said that it is too much.
-    pub(super) fn troubled(&mut self, limits: Limits, now: Instant) {
+    pub(crate) fn troubled(&mut self, limits: Limits, now: Instant) {
         let gap = limits.keep(self.gap);
         if !self.troubled {
             self.safe = self.safe.max(limits.keep(hundredths(gap, MARGIN)));
@@ -129,7 +134,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
 /// Keeps commands from a BMC that does not answer anyway, each of which would take its whole time-out.
 #[derive(Debug, Default)]
-pub(super) struct Breaker {
+pub(crate) struct Breaker {
     failures: u32,
     until: Option<Instant>,
     pause: Duration,
@@ -138,19 +143,19 @@ pub(super) struct Breaker {
 impl Breaker {
     /// How long the BMC is still left alone; `None` when it may be asked. After a pause one command goes through and
     /// decides.
-    pub(super) fn rest(&self, now: Instant) -> Option<Duration> {
+    pub(crate) fn rest(&self, now: Instant) -> Option<Duration> {
         self.until
             .map(|until| until.saturating_duration_since(now))
             .filter(|rest| !rest.is_zero())
     }
 
     /// The BMC answered.
-    pub(super) fn answered(&mut self) {
+    pub(crate) fn answered(&mut self) {
         *self = Self::default();
     }
 
     /// The BMC did not answer. Tells whether it is left alone now.
-    pub(super) fn failed(&mut self, now: Instant) -> bool {
+    pub(crate) fn failed(&mut self, now: Instant) -> bool {
         self.failures = self.failures.saturating_add(1);
         if self.failures < FAILURES {
             return false;

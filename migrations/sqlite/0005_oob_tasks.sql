@@ -1,0 +1,4 @@
+-- What a task of an action with parameters is to do, SQLite.
+
+-- JSON; NULL for an action that takes none.
+ALTER TABLE tasks ADD COLUMN parameters text;
