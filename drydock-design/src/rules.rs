@@ -202,6 +202,7 @@ pub static ALL: &[&Rule] = &[
     &platform::HUGEPAGES,
     &platform::REFERENCE,
     &oob::IPMI,
+    &oob::REDFISH,
     &oob::LIBVIRT,
     &oob::TYPE,
     &oob::ADDRESS,

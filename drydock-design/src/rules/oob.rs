@@ -19,6 +19,18 @@ pub(crate) static IPMI: Rule = Rule {
     look: Look::Node(ipmi),
 };
 
+/// So has Redfish.
+pub(crate) static REDFISH: Rule = Rule {
+    id: "oob/redfish",
+    code: "DD5125",
+    name: "Valid Redfish Configuration",
+    level: Level::Error,
+    what: "A node of type redfish has a network, an account, a credential and an address for its controller.",
+    why: "Without them its power cannot be controlled, and nothing can be deployed.",
+    fix: "Set oob.network, oob.account and oob.credential, and write the controller's address under addressing.",
+    look: Look::Node(redfish),
+};
+
 /// Whatever the type: who names an out-of-band network has an address on it.
 pub(crate) static ADDRESS: Rule = Rule {
     id: "oob/address",
@@ -32,7 +44,20 @@ pub(crate) static ADDRESS: Rule = Rule {
 };
 
 fn ipmi(rule: &Rule, site: &Site<'_>, node: &Node, report: &mut Report) {
-    if !site.is_whole(node) || node.oob.kind != "ipmi" {
+    if node.oob.kind == "ipmi" {
+        login(rule, site, node, "IPMI", report);
+    }
+}
+
+fn redfish(rule: &Rule, site: &Site<'_>, node: &Node, report: &mut Report) {
+    if node.oob.kind == "redfish" {
+        login(rule, site, node, "Redfish", report);
+    }
+}
+
+/// What it takes to log in to a controller.
+fn login(rule: &Rule, site: &Site<'_>, node: &Node, protocol: &str, report: &mut Report) {
+    if !site.is_whole(node) {
         return;
     }
     let oob = &node.oob;
@@ -53,7 +78,7 @@ fn ipmi(rule: &Rule, site: &Site<'_>, node: &Node, report: &mut Report) {
         ),
     ];
     for (name, _) in given.into_iter().filter(|(_, given)| !given) {
-        let message = format!("BaremetalNode {}: IPMI needs oob.{name}", node.name);
+        let message = format!("BaremetalNode {}: {protocol} needs oob.{name}", node.name);
         report.add(
             rule,
             message,
@@ -65,7 +90,7 @@ fn ipmi(rule: &Rule, site: &Site<'_>, node: &Node, report: &mut Report) {
 }
 
 fn address(rule: &Rule, site: &Site<'_>, node: &Node, report: &mut Report) {
-    if !site.is_whole(node) || node.oob.kind == "ipmi" {
+    if !site.is_whole(node) || matches!(node.oob.kind.as_str(), "ipmi" | "redfish") {
         return;
     }
     no_address(rule, site, node, report);

@@ -276,9 +276,24 @@ pub const CASES: &[Case] = &[
         "no static address",
     ),
     error(
-        "oob/address",
+        "oob/redfish",
+        &[("type: ipmi", "type: redfish"), ("account: admin, ", "")],
+        "@{type: redfish",
+        "Redfish needs oob.account",
+    ),
+    error(
+        "oob/redfish",
         &[
             ("type: ipmi", "type: redfish"),
+            ("    - {network: oob, address: 127.20.0.11}\n", ""),
+        ],
+        "@- {network: pxe, address: dhcp}",
+        "no static address",
+    ),
+    error(
+        "oob/address",
+        &[
+            ("type: ipmi", "type: manual"),
             ("    - {network: oob, address: 127.20.0.11}\n", ""),
         ],
         "@- {network: pxe, address: dhcp}",
