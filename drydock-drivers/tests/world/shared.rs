@@ -76,7 +76,6 @@ impl Bench {
             let mut config = BmcConfig::new(Account::administrator(user, PASSWORD.into()));
             config.kg = kg.map(SecretString::from);
             let bmc = Bmc::new(config, machine.clone(), [seed; 32]);
-            let faults = faults;
             serving.spawn(async move {
                 let end = std::future::pending();
                 serve(socket, bmc, faults, end).await.unwrap();
