@@ -246,7 +246,7 @@ pub struct Maas {
     /// `consumer:token:secret`, or `env:NAME`, or `file:PATH`.
     #[serde(serialize_with = "sample::hidden")]
     pub api_key: Option<SecretString>,
-    /// Certificates to trust besides the system's.
+    /// Certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// How often to look at a machine that is busy.
     pub poll_interval: Span,

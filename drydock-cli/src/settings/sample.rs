@@ -101,7 +101,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "drivers.maas.ca_file",
-        "certificates (PEM) to trust besides the system's",
+        "certificates (PEM) to trust instead of the system's",
     ),
     (
         "drivers.maas.poll_interval",
