@@ -22,6 +22,10 @@ use clap::Parser;
 use crate::args::{Cli, Command, ConfigCommand};
 use crate::exit::Exit;
 
+/// See docs/adr/0007-allocator.md.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     // clap ends the process with 2 on a wrong command line, 0 on --help.
     let cli = Cli::parse();

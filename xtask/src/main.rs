@@ -25,6 +25,10 @@ use clap::{Parser, Subcommand};
 
 use crate::repository::Repository;
 
+/// As the product has it: the benchmarks measure that.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The chores of this repository")]
 struct Arguments {
