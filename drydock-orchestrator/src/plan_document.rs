@@ -127,17 +127,16 @@ impl PlanDocument {
     /// The fingerprint of what it holds, whatever it says of itself.
     #[must_use]
     pub fn computed(&self) -> String {
-        hash(&(
-            (
-                self.version,
-                self.task_id,
-                self.action,
-                self.parameters,
-                &self.design_ref,
-            ),
+        let plain = (
+            (self.version, self.task_id, self.action, &self.design_ref),
             (&self.design_digest, &self.strategy, self.created),
             (self.result, &self.nodes),
-        ))
+        );
+        // Actions without parameters keep the fingerprint that they had before there were any.
+        match &self.parameters {
+            None => hash(&plain),
+            Some(parameters) => hash(&(plain, parameters)),
+        }
     }
 
     /// The names of its nodes.

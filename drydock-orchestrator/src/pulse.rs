@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::engine::Engine;
+use crate::settings::trust;
 
 /// What this instance knows of its own standing.
 pub(crate) struct Pulse {
@@ -30,11 +31,11 @@ pub(crate) struct Pulse {
 impl Pulse {
     /// `grace`: how long others wait before they take from an instance what it holds; `skew`: how far clocks may differ.
     ///
-    /// What we hold we trust in for four fifths of the grace, less the skew: the last fifth is for the call that follows a check.
+    /// See [`trust`].
     pub(crate) fn new(clock: Arc<dyn Clock>, grace: Duration, skew: Duration) -> Self {
         Pulse {
             clock,
-            fresh_for: grace.mul_f64(0.8).saturating_sub(skew),
+            fresh_for: trust(grace, skew),
             last_beat: watch::Sender::new(None),
             lapses: AtomicU64::new(0),
             leadership: watch::Sender::new(None),

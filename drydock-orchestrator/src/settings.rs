@@ -4,6 +4,13 @@ use std::time::Duration;
 
 use drydock_model::step::StepAction;
 
+/// How long an instance trusts in what it holds after it said last that it lives: four fifths of the grace, for the last fifth is for the call that
+/// follows a check, less what clocks may differ.
+#[must_use]
+pub fn trust(grace: Duration, skew: Duration) -> Duration {
+    grace.mul_f64(0.8).saturating_sub(skew)
+}
+
 /// How the engine goes about its work.
 #[derive(Clone, Debug)]
 pub struct EngineSettings {

@@ -62,6 +62,7 @@ pub(crate) async fn run(engine: Engine, mut wake: Box<dyn Wake>, shutdown: Cance
     // No new work; what is in flight ends its current call and returns its claim.
     while let Some(ended) = flying.set.join_next_with_id().await {
         flying.note(ended);
+        engine.counts.flies(flying.set.len());
     }
 }
 

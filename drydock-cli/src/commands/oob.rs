@@ -55,7 +55,8 @@ async fn work(
                 site.design_ref(),
                 told(&names)
             );
-            task::ask(&question, names.len()).await?;
+            site.unless_interrupted(task::ask(&question, names.len()))
+                .await?;
         }
         let ended = site.run(&names, command, dry_run, scope.timeout).await?;
         let done = (!dry_run).then_some(command);

@@ -18,6 +18,10 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 use tracing::warn;
 
+/// How long the store has to say how many tasks there are. Without an answer the other numbers are told: they are wanted most when the store
+/// is in trouble, and Prometheus waits for ten seconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Who has the numbers.
 pub(super) struct Numbers {
     /// The drivers of controllers.
@@ -31,10 +35,14 @@ pub(super) struct Numbers {
 impl Metrics for Numbers {
     fn text(&self) -> BoxFuture<'_, String> {
         Box::pin(async {
-            let tasks = self.store.count_tasks().await;
-            let tasks = tasks
-                .inspect_err(|error| warn!(%error, "the tasks could not be counted"))
-                .ok();
+            let tasks = match tokio::time::timeout(PATIENCE, self.store.count_tasks()).await {
+                Ok(Ok(tasks)) => Some(tasks),
+                Ok(Err(error)) => {
+                    warn!(%error, "the tasks could not be counted");
+                    None
+                }
+                Err(_) => None,
+            };
             let drivers = self.attended.iter();
             let snapshot = Snapshot {
                 tasks,

@@ -5,6 +5,8 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use drydock_model::tree::nearest;
 
+use drydock_orchestrator::settings::trust;
+
 use super::Settings;
 
 impl Settings {
@@ -37,16 +39,17 @@ impl Settings {
                 bail!("{key} is 0: a server would spin; give a length of time such as 100ms");
             }
         }
-        let grace = Duration::from(self.leader.grace_period);
+        let leader = &self.leader;
+        let trust = trust(leader.grace_period.into(), leader.clock_skew.into());
         for (key, period) in [
             ("engine.heartbeat", self.engine.heartbeat),
-            ("leader.claim_interval", self.leader.claim_interval),
+            ("leader.claim_interval", leader.claim_interval),
         ] {
-            let skew = self.leader.clock_skew;
-            if Duration::from(period) * 3 + Duration::from(skew) > grace {
+            if Duration::from(period).mul_f64(2.4) > trust {
                 bail!(
-                    "{key} is {period}, leader.clock_skew {skew} and leader.grace_period {}: a server that misses one beat would lose its place; the grace has to be at least three times as long as {key}, and the skew on top",
-                    self.leader.grace_period
+                    "{key} is {period}, leader.grace_period {} and leader.clock_skew {}: a server that misses one beat would lose its place; four fifths of the grace less the skew have to be two and a half times {key}",
+                    leader.grace_period,
+                    leader.clock_skew
                 );
             }
         }

@@ -2,6 +2,7 @@
 
 use std::process::Output;
 
+use nix::sys::signal::{Signal, kill};
 use serde_json::Value;
 
 use crate::processes::{Site, drydock, http, run, said, until};
@@ -339,14 +340,20 @@ fn what_is_done_by_hand_needs_a_server() {
         "  name: worker2\ndata:\n  oob: {type: manual}\n",
     );
     assert!(by_hand != text && one != text);
-    for (text, code, told) in [
-        (by_hand, 2, "nobody can be asked: worker1, worker2"),
-        (one, 1, "left out: of out-of-band type manual"),
+    for (text, nodes, code, told) in [
+        (
+            &by_hand,
+            "--all",
+            2,
+            "nobody can be asked: control, worker1, worker2, worker3",
+        ),
+        (&one, "worker1 worker2", 2, "nobody can be asked: worker2"),
+        (&one, "--all", 0, "left out: of out-of-band type manual"),
     ] {
         let file = site.folder.path().join("by-hand.yaml");
         std::fs::write(&file, text).expect("a design");
         site.design = file;
-        let output = without(&site, "status worker1 worker2", &[]);
+        let output = without(&site, &format!("status {nodes}"), &[]);
         assert_eq!(output.status.code(), Some(code), "{}", said(&output));
         assert!(said(&output).contains(told), "{}", said(&output));
     }
@@ -393,6 +400,17 @@ fn a_controller_of_the_provisioner_keeps_its_power() {
 
 #[test]
 fn who_is_interrupted_ends_what_is_under_way_and_leaves_the_rest() {
+    ends_in_order_on(Signal::SIGINT);
+}
+
+/// The operator's connection was cut.
+#[test]
+fn nobody_there_any_more_is_an_interruption() {
+    ends_in_order_on(Signal::SIGHUP);
+}
+
+#[test]
+fn who_waits_no_longer_is_told_that_it_has_not_ended() {
     // Nobody answers at worker2, so the task has no end of its own for a long time.
     let site = site(Some(r#"{"machines": {"worker2": {"bmc_silent": true}}}"#));
     let late = without(
@@ -401,7 +419,11 @@ fn who_is_interrupted_ends_what_is_under_way_and_leaves_the_rest() {
         &["oob.ipmi.timeout=100ms"],
     );
     assert_eq!(late.status.code(), Some(5), "{}", said(&late));
+}
 
+/// Nobody answers at worker2, so the task has no end of its own for a long time.
+fn ends_in_order_on(signal: Signal) {
+    let site = site(Some(r#"{"machines": {"worker2": {"bmc_silent": true}}}"#));
     let mut command = drydock();
     command
         .args([
@@ -418,7 +440,7 @@ fn who_is_interrupted_ends_what_is_under_way_and_leaves_the_rest() {
         call["kind"] == "bmc" && call["machine"] == "worker1" && call["command"] == "power_off"
     });
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("a process to tell");
+    kill(pid, signal).expect("a process to tell");
     let output = child.wait_with_output().expect("an end");
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("interrupted"), "{}", said(&output));

@@ -356,7 +356,7 @@ fn a_renderer_ends_with_its_input_and_is_not_for_people() {
         .args([
             "template-worker",
             "--memory-mib",
-            "64",
+            "512",
             "--cpu-seconds",
             "0",
         ])

@@ -1,6 +1,7 @@
 //! Who carries out a command to controllers: a server, or an engine in this process. Both tell the same.
 
 mod here;
+mod interrupt;
 mod view;
 
 use std::collections::BTreeMap;
@@ -135,7 +136,25 @@ impl Site {
                 format!("{} has no such node; nothing was done", self.design_ref()),
             ));
         }
-        Ok(selected)
+        match self {
+            Site::Server { .. } => Ok(selected),
+            Site::Here(here) => here.driven(selected, &scope.nodes),
+        }
+    }
+
+    /// Waits for something that can be given up at any moment.
+    ///
+    /// # Errors
+    /// Its own, and when somebody asks to stop.
+    pub async fn unless_interrupted<T>(
+        &mut self,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        match self {
+            // Nothing listens to signals: they end the process.
+            Site::Server { .. } => work.await,
+            Site::Here(here) => here.unless_interrupted(work).await,
+        }
     }
 
     /// Carries out a command on these nodes and waits for its end.

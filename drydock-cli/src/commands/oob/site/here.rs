@@ -11,10 +11,12 @@ use drydock_model::filter::NodeFilter;
 use drydock_model::id::TaskId;
 use drydock_model::oob::OobCommand;
 use drydock_model::step::{StepAction, StepStatus};
-use drydock_model::task::{NewTask, TaskAction};
+use drydock_model::store::StoreError;
+use drydock_model::task::{NewTask, TaskAction, TaskStatus};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
+use super::interrupt::Interrupts;
 use super::view::View;
 use super::{Controllers, Designed, Ended};
 use crate::args::OobScope;
@@ -34,6 +36,9 @@ const FAR: Duration = Duration::from_secs(10 * 365 * 86_400);
 pub struct Here {
     direct: Direct,
     named: String,
+    interrupts: Interrupts,
+    /// Asked to stop twice.
+    at_once: bool,
 }
 
 impl Here {
@@ -56,8 +61,10 @@ impl Here {
         }
         telemetry::start(&log, None)?;
         Ok(Here {
+            interrupts: Interrupts::listen()?,
             direct: Direct::start(&settings, &sources).await?,
             named: design.to_owned(),
+            at_once: false,
         })
     }
 
@@ -109,7 +116,6 @@ impl Here {
             .map_err(|error| Failure::error(Exit::Usage, format!("--timeout: {error}")))?
             .unwrap_or(FAR);
         let mut until = Instant::now() + patience.min(FAR);
-        let names = &self.driven(names, view)?;
         let id = self.begin(names, command, dry_run).await?;
         let mut wake = self.direct.store.subscribe().await?;
         let mut seen = Seen::default();
@@ -126,16 +132,14 @@ impl Here {
             let why = tokio::select! {
                 () = wake.changed() => continue,
                 ended = self.direct.ended() => return Err(ended.err().unwrap_or_else(|| anyhow::anyhow!("the engine has ended"))),
-                interrupted = tokio::signal::ctrl_c() => {
-                    interrupted?;
-                    Failure::error(Exit::Failed, "interrupted")
-                }
+                () = self.interrupts.next() => Failure::error(Exit::Failed, "interrupted"),
                 () = sleep_until(until) => {
                     let waited = patience.as_secs_f64();
                     Failure::error(Exit::TimedOut, format!("not ended after {waited} s; what had not begun was given up"))
                 }
             };
             if stopped.is_some() {
+                self.at_once = true;
                 return Err(why);
             }
             view.note(
@@ -143,13 +147,18 @@ impl Here {
             );
             until = Instant::now() + FAR;
             stopped = Some(why);
-            // It may have ended this moment.
-            let _ = self.direct.store.terminate_task(id, "operator").await;
-        }
-        if let Some(why) = stopped {
-            return Err(why);
+            match self.direct.store.terminate_task(id, "operator").await {
+                // It may have ended this moment.
+                Ok(_) | Err(StoreError::Conflict(_) | StoreError::NotFound) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         let tree = self.direct.store.tree(id).await?;
+        if let Some(why) = stopped
+            && tree.task.status != TaskStatus::Complete
+        {
+            return Err(why);
+        }
         let all = answers(&tree, Utc::now());
         let build_data = self.direct.store.task_build_data(id).await?;
         Ok(Ended {
@@ -162,28 +171,25 @@ impl Here {
     /// The names without those whose controller is an operator: nobody can answer what this process would ask.
     ///
     /// # Errors
-    /// Exit code 2 when there are no others.
-    fn driven(&self, names: &[String], view: &mut View) -> Result<Vec<String>> {
+    /// Exit code 2 when there are no others, or when one of them was asked for by its name.
+    pub fn driven(&self, names: Vec<String>, asked_for: &[String]) -> Result<Vec<String>> {
         let design = &self.direct.site.design;
-        let is_manual = |name: &&String| {
+        let is_manual = |name: &String| {
             let node = design.node(name);
             node.is_some_and(|node| node.oob.kind == MANUAL)
         };
-        let (manual, driven): (Vec<&String>, Vec<&String>) = names.iter().partition(is_manual);
-        let told = |names: &[&String]| {
-            let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
-            format!(
-                "of out-of-band type {MANUAL}, and without a server nobody can be asked: {}",
-                names.join(", ")
-            )
-        };
-        if driven.is_empty() {
-            return Err(Failure::error(Exit::Usage, told(&manual)));
+        let (manual, driven): (Vec<String>, Vec<String>) = names.into_iter().partition(is_manual);
+        let why = format!(
+            "of out-of-band type {MANUAL}, and without a server nobody can be asked: {}",
+            manual.join(", ")
+        );
+        if driven.is_empty() || manual.iter().any(|name| asked_for.contains(name)) {
+            return Err(Failure::error(Exit::Usage, why));
         }
         if !manual.is_empty() {
-            view.note(&format!("left out: {}", told(&manual)));
+            eprintln!("left out: {why}");
         }
-        Ok(driven.into_iter().cloned().collect())
+        Ok(driven)
     }
 
     async fn begin(&self, names: &[String], command: OobCommand, dry_run: bool) -> Result<TaskId> {
@@ -206,12 +212,32 @@ impl Here {
         Ok(self.direct.store.create_task(&task).await?.id)
     }
 
-    /// Ends it.
+    /// Waits for something that can be given up at any moment.
+    ///
+    /// # Errors
+    /// Its own, and when somebody asks to stop.
+    pub async fn unless_interrupted<T>(
+        &mut self,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        tokio::select! {
+            done = work => done,
+            () = self.interrupts.next() => Err(Failure::error(Exit::Failed, "interrupted; nothing was done")),
+        }
+    }
+
+    /// Ends it: in order, unless somebody does not want to wait for that.
     ///
     /// # Errors
     /// What could not be ended in order.
-    pub async fn close(self) -> Result<()> {
-        self.direct.stop().await
+    pub async fn close(mut self) -> Result<()> {
+        if self.at_once {
+            return Ok(());
+        }
+        tokio::select! {
+            ended = self.direct.stop() => ended,
+            () = self.interrupts.next() => Ok(()),
+        }
     }
 }
 
