@@ -135,7 +135,8 @@ impl Hypervisor {
         let outcome = virsh::run(virsh, &self.uri, arguments, input, settings.timeout).await;
         match &outcome {
             Err(Refusal::NotAdmitted(_)) => gate.refused(&account),
-            _ => gate.not_refused(),
+            Ok(_) => gate.not_refused(&account),
+            Err(_) => {}
         }
         let lesson = match &outcome {
             Err(Refusal::TimedOut(_) | Refusal::Unreachable(_)) => Lesson::Silent,

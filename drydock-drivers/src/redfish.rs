@@ -24,13 +24,14 @@ use drydock_model::driver::DriverError;
 use drydock_model::effective::Node;
 
 use self::actor::{Answer, Bmc, Command, Failure};
+use self::trouble::without_userinfo;
 use crate::allow::AllowNetworks;
 use crate::oob::account::{Account, bmc_address};
 use crate::oob::actors::Actors;
 use crate::oob::pace::Limits;
 use crate::oob::{
-    Boot, BootDevice, Budget, Controller, Interrogation, OobDriver, Reading, Switched, Timing,
-    Words, boot_once,
+    Boot, BootDevice, Budget, Controller, Interrogation, OobDriver, Override, Reading, Switched,
+    Timing, Words, boot_once,
 };
 
 pub use self::tls::{Fingerprint, TlsPolicy};
@@ -205,11 +206,21 @@ impl Controller for Redfish {
         }
     }
 
+    /// With the image in the drive where that is what the node is to boot from.
     async fn boot(&self, node: &Node) -> Result<Boot, DriverError> {
-        match self.send(node, Command::Boot).await? {
-            Answer::Boot(boot) => Ok(boot),
-            other => Err(mixed_up(node, &other)),
+        let mut boot = match self.send(node, Command::Boot).await? {
+            Answer::Boot(boot) => boot,
+            other => return Err(mixed_up(node, &other)),
+        };
+        if boot.device == Override::To(BootDevice::Cdrom) && node.oob.params.contains_key(MEDIA) {
+            boot.media = match self.media(node).await {
+                Ok(image) => image.map(|image| without_userinfo(&image)),
+                Err(error) if error.is_transient() => return Err(error),
+                // Without a drive there is no image; putting it in tells why.
+                Err(_) => None,
+            };
         }
+        Ok(boot)
     }
 
     async fn set_power(&self, node: &Node, on: bool) -> Result<Switched, DriverError> {
@@ -220,7 +231,14 @@ impl Controller for Redfish {
     }
 
     async fn set_boot(&self, node: &Node, boot: &Boot) -> Result<(), DriverError> {
-        let command = Command::SetBoot(boot.clone());
+        let mut boot = boot.clone();
+        // What is planned, and kept, is without user and password.
+        if let Some(image) = node.oob.params.get(MEDIA)
+            && boot.media.as_ref() == Some(&without_userinfo(image))
+        {
+            boot.media = Some(image.clone());
+        }
+        let command = Command::SetBoot(boot);
         self.send(node, command).await.map(|_| ())
     }
 
@@ -231,7 +249,8 @@ impl Controller for Redfish {
             boot.uefi = None;
         }
         if device == BootDevice::Cdrom {
-            boot.media = node.oob.params.get(MEDIA).cloned();
+            let image = node.oob.params.get(MEDIA);
+            boot.media = image.map(|image| without_userinfo(image));
         }
         boot
     }
@@ -242,7 +261,8 @@ impl Controller for Redfish {
             // Nothing is wished, or nothing is told.
             _ => true,
         };
-        seen.boots(wanted.device) && same_mode
+        let same_media = wanted.media.is_none() || wanted.media == seen.media;
+        seen.boots(wanted.device) && same_mode && same_media
     }
 
     async fn interrogate(

@@ -65,6 +65,11 @@ impl Command {
             Command::Log => "read the state of the event log",
         }
     }
+
+    /// Whether it changes something.
+    fn changes(self) -> bool {
+        matches!(self, Command::SetBoot(..) | Command::On | Command::Off)
+    }
 }
 
 /// What it answers.
@@ -143,12 +148,13 @@ impl Bmc {
             .pass(limits, &account)
             .await
             .map_err(Failure::Held)?;
+        let mut lost = None;
         let outcome = match state.session.take() {
             Some((mut session, owner)) if owner.is(&account) => {
                 session.set_gap(state.gate.within(limits));
                 match state.attempt(session, &account, command).await {
-                    // Nothing to gain from a fresh session when the account lacks a privilege.
-                    Err(error) if !error.is_auth() => {
+                    Err(error) if !is_final(&error) => {
+                        lost = Some(error);
                         self.with_fresh(&mut state, settings, &account, command)
                             .await
                     }
@@ -170,7 +176,7 @@ impl Bmc {
         {
             tracing::warn!(%error, "the BMC is left alone for a while");
         }
-        outcome.map_err(Failure::Bmc)
+        unless_left_open(command, lost, outcome).map_err(Failure::Bmc)
     }
 
     async fn with_fresh(
@@ -188,18 +194,20 @@ impl Bmc {
         target.retries = settings.retries;
         target.kg.clone_from(&settings.kg);
         target.traffic = Arc::clone(&self.traffic);
-        let outcome = match Client::connect(target).await {
+        match Client::connect(target).await {
             Ok(session) => {
+                state.gate.not_refused(account);
                 state.suite = Some(session.suite());
                 state.attempt(session, account, command).await
             }
-            Err(error) => Err(error),
-        };
-        match &outcome {
-            Err(error) if error.is_auth() => state.gate.refused(account),
-            _ => state.gate.not_refused(),
+            Err(error) => {
+                // Only of a login: an account that lacks the privilege for one command is good for others.
+                if error.is_auth() {
+                    state.gate.refused(account);
+                }
+                Err(error)
+            }
         }
-        outcome
     }
 }
 
@@ -259,8 +267,8 @@ impl State {
         or_unread(outcome)
     }
 
-    /// Keeps the session when the command went through it. A session whose command failed is not used again: a late
-    /// answer or a forgetful BMC would only confuse the next command.
+    /// Keeps the session when the command went through it, though the BMC may have said no. A session whose command failed
+    /// otherwise is not used again: a late answer or a forgetful BMC would only confuse the next command.
     async fn attempt(
         &mut self,
         mut session: Session,
@@ -277,10 +285,15 @@ impl State {
             self.device = Some(device.clone());
             self.records = None;
         }
-        if outcome.is_ok() {
-            self.session = Some((session, account.clone()));
-        } else {
-            let _ = session.close().await;
+        match &outcome {
+            Ok(_) | Err(Error::CompletionCode { .. } | Error::Unsupported { .. }) => {
+                self.session = Some((session, account.clone()));
+            }
+            // Who did not answer is told once, and not waited for again.
+            Err(Error::Timeout { .. } | Error::Unreachable { .. }) => drop(session),
+            Err(_) => {
+                let _ = session.close().await;
+            }
         }
         outcome
     }
@@ -353,6 +366,32 @@ fn wire(device: BootDevice) -> drydock_ipmi::BootDevice {
     }
 }
 
+/// Whether there is nothing to gain from a fresh session: the BMC answered that it does not do this.
+fn is_final(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Auth { .. } | Error::CompletionCode { .. } | Error::Unsupported { .. }
+    )
+}
+
+/// The outcome of a command that was tried again after `lost`. A change that may have been carried out the first time is not
+/// refused by whatever hinders the second try.
+fn unless_left_open(
+    command: Command,
+    lost: Option<Error>,
+    outcome: Result<Answer, Error>,
+) -> Result<Answer, Error> {
+    match (lost, outcome) {
+        (Some(lost), Err(error))
+            if command.changes() && lost.is_transient() && !error.is_transient() =>
+        {
+            tracing::warn!(%error, "what was tried again, since its answer was lost, was refused");
+            Err(lost)
+        }
+        (_, outcome) => outcome,
+    }
+}
+
 /// What the end of a command tells of the BMC. Whatever else it says, it answers.
 fn lesson(error: Option<&Error>) -> Lesson {
     match error {
@@ -376,22 +415,60 @@ mod tests {
         assert_eq!(state.suites(&[newer]), [newer], "only what is configured");
     }
 
-    #[test]
-    fn silence_trouble_and_answers_are_told_apart() {
-        let addr = SocketAddr::from(([127, 0, 0, 1], 623));
-        let silent = Error::Timeout {
-            addr,
+    fn addr() -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 623))
+    }
+
+    fn silent() -> Error {
+        Error::Timeout {
+            addr: addr(),
             attempted: "x".into(),
             sent: 1,
             waited: Duration::ZERO,
-        };
-        let busy = Error::Busy {
-            addr,
+        }
+    }
+
+    fn busy() -> Error {
+        Error::Busy {
+            addr: addr(),
             attempted: "x".into(),
             code: drydock_ipmi::CompletionCode::NODE_BUSY,
-        };
-        assert_eq!(lesson(Some(&silent)), Lesson::Silent);
-        assert_eq!(lesson(Some(&busy)), Lesson::Busy);
+        }
+    }
+
+    fn refused() -> Error {
+        Error::Auth {
+            addr: addr(),
+            attempted: "x".into(),
+            username: "admin".into(),
+            refusal: drydock_ipmi::AuthRefusal::Password,
+        }
+    }
+
+    #[test]
+    fn silence_trouble_and_answers_are_told_apart() {
+        assert_eq!(lesson(Some(&silent())), Lesson::Silent);
+        assert_eq!(lesson(Some(&busy())), Lesson::Busy);
         assert_eq!(lesson(None), Lesson::Answered);
+    }
+
+    /// The change may have been made: the journal must not say that it was refused.
+    #[test]
+    fn a_refused_second_try_does_not_hide_that_the_first_was_lost() {
+        let of = |command, lost, outcome| unless_left_open(command, lost, outcome);
+        for command in [Command::On, Command::Off] {
+            let left_open = of(command, Some(silent()), Err(refused()));
+            assert!(
+                matches!(left_open, Err(Error::Timeout { .. })),
+                "{left_open:?}"
+            );
+            let at_once = of(command, None, Err(refused()));
+            assert!(matches!(at_once, Err(Error::Auth { .. })), "{at_once:?}");
+            assert!(of(command, Some(silent()), Ok(Answer::Done)).is_ok());
+            let later = of(command, Some(silent()), Err(busy()));
+            assert!(matches!(later, Err(Error::Busy { .. })), "{later:?}");
+        }
+        let read = of(Command::Power, Some(silent()), Err(refused()));
+        assert!(matches!(read, Err(Error::Auth { .. })), "{read:?}");
     }
 }

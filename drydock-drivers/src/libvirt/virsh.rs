@@ -121,14 +121,23 @@ async fn read<R: tokio::io::AsyncRead + Unpin>(pipe: Option<R>) -> Result<String
 /// What virsh says, by what it means for us. Its words are of libvirt 9.0 (`src/util/virerror.c`, `tools/virsh-domain.c`) and OpenSSH 9.2.
 fn refusal(said: String) -> Refusal {
     let is = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    let said = said.clone();
-    if is(&[
-        "Permission denied",
-        "Host key verification failed",
-        "authentication failed",
-        "Authentication failed",
-        "access denied",
-    ]) {
+    // What is denied to one domain, such as the image of its disk, says nothing of who may speak to the hypervisor.
+    let is_of_domain = is(&[
+        "Failed to start domain",
+        "Failed to destroy domain",
+        "Failed to define domain",
+        "failed to get domain",
+        "Domain not found",
+    ]);
+    let is_of_ssh = is(&["Host key verification failed", "Permission denied ("]);
+    let is_of_connecting = is(&["failed to connect to the hypervisor"])
+        && is(&[
+            "Permission denied",
+            "authentication failed",
+            "Authentication failed",
+            "access denied",
+        ]);
+    if !is_of_domain && (is_of_ssh || is_of_connecting) {
         return Refusal::NotAdmitted(one_line(&said));
     }
     if is(&[
@@ -182,6 +191,30 @@ mod tests {
             (
                 "error: failed to connect to the hypervisor\nerror: Cannot recv data: me@h: Permission denied (publickey).: Connection reset by peer",
                 "NotAdmitted",
+            ),
+            (
+                "error: failed to connect to the hypervisor\nerror: Cannot recv data: Host key verification failed.: Connection reset by peer",
+                "NotAdmitted",
+            ),
+            (
+                "error: failed to connect to the hypervisor\nerror: Failed to connect socket to '/x': Permission denied",
+                "NotAdmitted",
+            ),
+            (
+                "error: failed to connect to the hypervisor\nerror: authentication failed: access denied by policy",
+                "NotAdmitted",
+            ),
+            (
+                "error: Failed to start domain 'n1'\nerror: Cannot access storage file '/d1' (as uid:64055, gid:64055): Permission denied",
+                "Other",
+            ),
+            (
+                "error: Failed to start domain 'n1'\nerror: internal error: process exited while connecting to monitor: Could not open '/d1': Permission denied",
+                "Other",
+            ),
+            (
+                "error: Failed to define domain from /dev/stdin\nerror: access denied: 'domain' denied access",
+                "Other",
             ),
             (
                 "error: failed to connect to the hypervisor\nerror: Failed to connect socket to '/x': No such file or directory",

@@ -7,12 +7,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::meter::Reading;
 
 /// A session that was idle this long is closed. BMCs end idle sessions after 60 s (IPMI v2.0 section 6.12.15).
 const IDLE: Duration = Duration::from_secs(20);
+
+/// So long a session whose closing was begun may take to its end at a shutdown: all tries of a BMC that does not answer any more.
+const LAST_CLOSING: Duration = Duration::from_secs(15);
 
 /// So many sessions are closed at once.
 const CLOSING: usize = 64;
@@ -38,7 +42,27 @@ type Map<K, A> = Mutex<HashMap<K, Arc<A>>>;
 pub(crate) struct Actors<K, A> {
     map: Arc<Map<K, A>>,
     /// Closes idle sessions; ends with the driver.
-    sweeper: Mutex<JoinSet<()>>,
+    sweeper: Mutex<Sweeper>,
+}
+
+/// The task that closes idle sessions.
+#[derive(Default)]
+struct Sweeper {
+    task: JoinSet<()>,
+    /// True: it takes no further session.
+    stop: watch::Sender<bool>,
+}
+
+impl Sweeper {
+    /// Ends it: a session that it has taken nobody else could close.
+    async fn end(mut self) {
+        self.stop.send_replace(true);
+        let ended = tokio::time::timeout(LAST_CLOSING, self.task.join_next()).await;
+        if ended.is_err() {
+            tracing::warn!("idle sessions could not be closed in time");
+        }
+        self.task.shutdown().await;
+    }
 }
 
 impl<K, A> Default for Actors<K, A> {
@@ -58,8 +82,10 @@ where
     /// The actor of this controller.
     pub(crate) fn of(&self, key: K, make: impl FnOnce() -> A) -> Arc<A> {
         let mut sweeper = lock(&self.sweeper);
-        if sweeper.is_empty() {
-            sweeper.spawn(sweep(Arc::downgrade(&self.map)));
+        if sweeper.task.is_empty() {
+            let stop = sweeper.stop.subscribe();
+            let actors = Arc::downgrade(&self.map);
+            sweeper.task.spawn(sweep(actors, stop));
         }
         drop(sweeper);
         let mut actors = lock(&self.map);
@@ -77,8 +103,8 @@ where
 
     /// Closes all sessions; commands under way end first.
     pub(crate) async fn shutdown(&self) {
-        let mut sweeper = std::mem::take(&mut *lock(&self.sweeper));
-        sweeper.shutdown().await;
+        let sweeper = std::mem::take(&mut *lock(&self.sweeper));
+        sweeper.end().await;
         let actors: Vec<Arc<A>> = lock(&self.map).drain().map(|(_, actor)| actor).collect();
         let mut closing = JoinSet::new();
         for actor in actors {
@@ -88,21 +114,27 @@ where
     }
 }
 
-async fn sweep<K, A: Actor>(actors: Weak<Map<K, A>>) {
+async fn sweep<K, A: Actor>(actors: Weak<Map<K, A>>, mut stop: watch::Receiver<bool>) {
     let mut tick = tokio::time::interval(IDLE / 2);
+    let stopping = stop.clone();
     loop {
-        tick.tick().await;
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            _ = tick.tick() => {}
+        }
         let Some(actors) = actors.upgrade() else {
             return;
         };
         let all: Vec<Arc<A>> = lock(&actors).values().cloned().collect();
         drop(actors);
         // One that does not answer holds up none of the others.
+        let stopping = &stopping;
         futures::stream::iter(all)
-            .for_each_concurrent(
-                CLOSING,
-                |actor| async move { actor.close_if_idle(IDLE).await },
-            )
+            .for_each_concurrent(CLOSING, |actor| async move {
+                if !*stopping.borrow() {
+                    actor.close_if_idle(IDLE).await;
+                }
+            })
             .await;
     }
 }
@@ -110,4 +142,50 @@ async fn sweep<K, A: Actor>(actors: Weak<Map<K, A>>) {
 /// A poisoned lock holds plain data that is still good.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::sync::Notify;
+
+    /// Its session takes until `go` to be closed.
+    #[derive(Default)]
+    struct Slow {
+        taken: Notify,
+        go: Notify,
+        closed: AtomicUsize,
+    }
+
+    struct Controlled(Arc<Slow>);
+
+    #[async_trait]
+    impl Actor for Controlled {
+        async fn close(&self) {}
+
+        async fn close_if_idle(&self, _: Duration) {
+            self.0.taken.notify_one();
+            self.0.go.notified().await;
+            self.0.closed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_that_the_sweeper_has_taken_is_closed_before_the_end() {
+        let actors = Actors::<u8, Controlled>::default();
+        let slow = Arc::new(Slow::default());
+        drop(actors.of(1, || Controlled(Arc::clone(&slow))));
+        slow.taken.notified().await;
+        {
+            let mut shutdown = std::pin::pin!(actors.shutdown());
+            assert!(futures::poll!(shutdown.as_mut()).is_pending());
+            slow.go.notify_one();
+            shutdown.await;
+        }
+        assert_eq!(slow.closed.load(Ordering::Relaxed), 1);
+        // A later call begins anew.
+        drop(actors.of(1, || Controlled(Arc::clone(&slow))));
+        slow.taken.notified().await;
+    }
 }

@@ -16,6 +16,9 @@ use super::pace::{Breaker, Limits, Pace};
 /// Refused credentials are not tried again for this long, unless they change.
 const REFUSAL_HOLDS: Duration = Duration::from_secs(600);
 
+/// So many refused accounts are remembered; the oldest is forgotten first.
+const REFUSALS: usize = 8;
+
 /// Why a command was not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Held {
@@ -81,7 +84,8 @@ pub(crate) enum Lesson {
 /// The memory of one controller.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
-    refused: Option<(Account, Instant)>,
+    /// Whose credentials it refused, and when, the newest last. Nodes that share a controller may each have their own.
+    refused: Vec<(Account, Instant)>,
     /// When the last command ended.
     last: Option<Instant>,
     /// Until when it asked to be left alone.
@@ -134,10 +138,10 @@ impl Gate {
     }
 
     fn may_pass(&self, account: &Account) -> Result<(), Held> {
-        if let Some((refused, since)) = &self.refused
-            && refused.is(account)
-            && since.elapsed() < REFUSAL_HOLDS
-        {
+        let holds = |(refused, since): &(Account, Instant)| {
+            refused.is(account) && since.elapsed() < REFUSAL_HOLDS
+        };
+        if self.refused.iter().any(holds) {
             return Err(Held::RefusedBefore {
                 user: account.user.clone(),
             });
@@ -195,12 +199,16 @@ impl Gate {
     /// The controller refused these credentials.
     pub(crate) fn refused(&mut self, account: &Account) {
         self.meter.failed(FailureClass::Auth);
-        self.refused = Some((account.clone(), Instant::now()));
+        self.not_refused(account);
+        if self.refused.len() >= REFUSALS {
+            self.refused.remove(0);
+        }
+        self.refused.push((account.clone(), Instant::now()));
     }
 
-    /// The controller took the credentials, or said nothing of them.
-    pub(crate) fn not_refused(&mut self) {
-        self.refused = None;
+    /// The controller took these credentials. That says nothing of any others.
+    pub(crate) fn not_refused(&mut self, account: &Account) {
+        self.refused.retain(|(refused, _)| !refused.is(account));
     }
 
     /// How long nothing was sent; `None`: never was anything.
@@ -254,10 +262,29 @@ mod tests {
         assert_eq!(error.class, ErrorClass::Auth);
         assert!(!error.to_string().contains("wrong"), "{error}");
         assert!(gate.pass(LIMITS, &account("right")).await.is_ok());
-        gate.not_refused();
+        gate.not_refused(&account("wrong"));
         assert!(gate.pass(LIMITS, &account("wrong")).await.is_ok());
         let reading = gate.meter.reading(String::new());
         assert_eq!(reading.failures, [1, 0, 0, 1]);
+    }
+
+    #[tokio::test]
+    async fn each_account_is_remembered_for_itself_and_not_too_many_are() {
+        let mut gate = Gate::default();
+        let is_held = |gate: &Gate, password: &str| gate.may_pass(&account(password)).is_err();
+        gate.refused(&account("one"));
+        gate.refused(&account("two"));
+        assert!(is_held(&gate, "one") && is_held(&gate, "two"));
+        gate.not_refused(&account("right"));
+        gate.not_refused(&account("two"));
+        assert!(is_held(&gate, "one") && !is_held(&gate, "two"));
+        for refusal in 0..REFUSALS {
+            // Twice refused counts once.
+            gate.refused(&account(&refusal.to_string()));
+            gate.refused(&account(&refusal.to_string()));
+        }
+        assert_eq!(gate.refused.len(), REFUSALS);
+        assert!(is_held(&gate, "0") && !is_held(&gate, "one"));
     }
 
     /// Two controllers share a budget of one command: the second waits for the first, and no longer than that.

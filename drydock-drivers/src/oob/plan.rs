@@ -296,12 +296,13 @@ impl Step<'_> {
     }
 
     /// Whether a command whose answer was lost may be at work still: a state that contradicts it is not believed yet, so that it is not sent twice.
+    /// It may have been sent as late as the attempt ended.
     fn is_at_work(&self, verb: &str) -> bool {
         let settle = TimeDelta::from_std(self.kind.timing.settle_after_reset);
         let settle = settle.unwrap_or(TimeDelta::MAX);
         self.begun(verb).is_some_and(|entry| {
             // Another instance may have written it, by another clock.
-            let since = self.seen.at.signed_duration_since(entry.intended);
+            let since = self.seen.at.signed_duration_since(ended(entry));
             since.abs() < settle
         })
     }
@@ -320,7 +321,7 @@ impl Step<'_> {
     /// The command was acknowledged, or may be at work, and the state is not there yet.
     fn await_power(&self, verb: &str, wanted: bool) -> StepPlan {
         let sent = self.begun(verb);
-        let since = sent.map(|entry| entry.intended);
+        let since = sent.map(ended);
         let Timing {
             settle_after_reset,
             state_timeout,
@@ -348,6 +349,16 @@ impl Step<'_> {
             "do it by hand, or update or reset the BMC",
         ))
     }
+}
+
+/// When the attempt was over. Before it sends anything, it waits for the controller's gap and for its place among all commands, and an
+/// answer that never comes is waited for through all tries: that is far longer than a machine takes to settle. An attempt without an
+/// end, as of a process that died, is only known to have begun.
+fn ended(entry: &JournalEntry) -> DateTime<Utc> {
+    let lasted = entry.latency_ms.map_or(0, |latency| latency.max(0));
+    TimeDelta::try_milliseconds(lasted)
+        .and_then(|lasted| entry.intended.checked_add_signed(lasted))
+        .unwrap_or(entry.intended)
 }
 
 fn word(on: bool) -> &'static str {

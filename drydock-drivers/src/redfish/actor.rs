@@ -97,6 +97,8 @@ pub(super) struct Bmc {
 struct State {
     gate: Gate,
     open: Option<Open>,
+    /// The way on which a session is being opened. It stays here when the caller gives up meanwhile, so that the session can be ended.
+    opening: Option<Arc<Wire>>,
     /// Whose credentials it refused without a session: they are not shown to it in that way again.
     sessions_only: Option<Account>,
 }
@@ -115,6 +117,7 @@ impl Bmc {
         let state = State {
             gate: Gate::new(budget, Arc::clone(&meter)),
             open: None,
+            opening: None,
             sessions_only: None,
         };
         Bmc {
@@ -148,22 +151,25 @@ impl Bmc {
             .is_some_and(|open| !open.account.is(&account))
         {
             // The credentials changed; whether the old session is closed in time does not matter.
-            self.end(state.open.take()).await;
+            self.leave(&mut state).await;
         }
-        let reused = state.open.is_some();
         let mut outcome = self
             .attempt(&mut state, settings, &account, named, command)
             .await;
-        if reused && matches!(outcome, Err(Trouble::SessionLost)) {
+        if matches!(outcome, Err(Trouble::SessionLost)) {
             outcome = self
                 .attempt(&mut state, settings, &account, named, command)
                 .await;
+            // This one was opened for the command.
+            if matches!(outcome, Err(Trouble::SessionLost)) {
+                outcome = Err(Trouble::SessionUseless);
+            }
         }
         self.learn(&mut state, settings, &account, &outcome);
         outcome.map_err(Failure::Bmc)
     }
 
-    /// One try. A session that is known to be lost is forgotten, any other is kept: it occupies a slot.
+    /// One try. A session that is lost is ended all the same, since it may still occupy a slot; any other is kept.
     async fn attempt(
         &self,
         state: &mut State,
@@ -176,9 +182,12 @@ impl Bmc {
         let open = match state.open.take() {
             Some(open) => open,
             None => {
+                // A caller that gave up may have left one.
+                self.leave(state).await;
                 let requests = Arc::clone(&self.requests);
-                let wire = Wire::new(self.http.clone(), self.address, requests)?;
+                let wire = Arc::new(Wire::new(self.http.clone(), self.address, requests)?);
                 wire.set_gap(gap);
+                state.opening = Some(Arc::clone(&wire));
                 let refused = state.sessions_only.as_ref();
                 let slotless = !refused.is_some_and(|refused| refused.is(account));
                 let patience = settings.state_timeout;
@@ -192,13 +201,14 @@ impl Bmc {
         open.service.set_gap(gap);
         // From here on the session is in the state, so that a caller that gives up does not lose it.
         let open = state.open.insert(open);
+        state.opening = None;
         let outcome = open.perform(settings, named, command).await;
         match &outcome {
             // Without a slot there is nothing to keep, and a session is better.
-            Err(trouble) if trouble.is_about_slots() => state.open = None,
-            Err(Trouble::SessionLost | Trouble::Credentials(_)) => state.open = None,
+            Err(trouble) if trouble.is_about_slots() => self.leave(state).await,
+            Err(Trouble::SessionLost | Trouble::Credentials(_)) => self.leave(state).await,
             Err(Trouble::SessionsOnly) => {
-                state.open = None;
+                self.leave(state).await;
                 state.sessions_only = Some(account.clone());
             }
             // The system may have been given another path.
@@ -231,18 +241,29 @@ impl Bmc {
         }
         match error {
             Some(Trouble::Credentials(_)) => state.gate.refused(account),
-            Some(Trouble::Unreachable(_) | Trouble::Silent(_) | Trouble::Certificate(_)) => {}
-            _ => state.gate.not_refused(),
+            None => state.gate.not_refused(account),
+            Some(_) => {}
         }
         if let Some(pause) = error.and_then(Trouble::retry_after) {
             state.gate.asked_to_wait(pause);
         }
     }
 
-    async fn end(&self, open: Option<Open>) {
-        if let Some(open) = open
-            && let Err(error) = open.service.close().await
-        {
+    /// Ends the session, and one that was being opened. Each stays in the state until then, so that a caller that gives up leaves it
+    /// to the next.
+    async fn leave(&self, state: &mut State) {
+        if let Some(open) = &state.open {
+            self.note(open.service.close().await);
+        }
+        state.open = None;
+        if let Some(wire) = &state.opening {
+            self.note(wire.log_out().await);
+        }
+        state.opening = None;
+    }
+
+    fn note(&self, ended: Result<(), Trouble>) {
+        if let Err(error) = ended {
             tracing::debug!(bmc = %self.address, %error, "session could not be closed");
         }
     }
@@ -258,16 +279,17 @@ impl Actor for Bmc {
     }
 
     async fn close(&self) {
-        let open = self.state.lock().await.open.take();
-        self.end(open).await;
+        let mut state = self.state.lock().await;
+        self.leave(&mut state).await;
     }
 
     async fn close_if_idle(&self, idle: Duration) {
-        let stale = match self.state.try_lock() {
-            Ok(mut state) if state.gate.idle().is_none_or(|rest| rest >= idle) => state.open.take(),
-            _ => None,
-        };
-        self.end(stale).await;
+        // Held until the session has ended: a command that comes meanwhile waits, and opens another.
+        if let Ok(mut state) = self.state.try_lock()
+            && state.gate.idle().is_none_or(|rest| rest >= idle)
+        {
+            self.leave(&mut state).await;
+        }
     }
 }
 

@@ -33,11 +33,14 @@ fn targets(device: BootDevice) -> &'static [&'static str] {
 pub(super) async fn read(service: &Service, path: &str) -> Result<Boot, Trouble> {
     let system = system::read(service, path).await?;
     // What is pending is what comes next.
-    if let Some(settings) = system.settings()
-        && let Ok(pending) = system::read(service, &settings).await
-        && is_set(&pending)
-    {
-        return Ok(of(&pending));
+    if let Some(settings) = system.settings() {
+        match system::read(service, &settings).await {
+            Ok(pending) if is_set(&pending) => return Ok(of(&pending)),
+            Ok(_) | Err(Trouble::Unsupported(_)) => {}
+            Err(trouble) if trouble.status() == Some(404) => {}
+            // What could not be read may be an override all the same.
+            Err(trouble) => return Err(trouble),
+        }
     }
     Ok(of(&system))
 }

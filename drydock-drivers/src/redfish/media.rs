@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::service::Service;
 use super::system;
-use super::trouble::Trouble;
+use super::trouble::{Trouble, without_userinfo};
 
 const INSERT: &str = "#VirtualMedia.InsertMedia";
 const EJECT: &str = "#VirtualMedia.EjectMedia";
@@ -29,7 +29,7 @@ pub(super) async fn insert(
 ) -> Result<(), Trouble> {
     let drive = drive(service, path).await?;
     match image(&drive) {
-        Some(now) if now == url => return Ok(()),
+        Some(now) if is_image(now, url) => return Ok(()),
         Some(_) => take_out(service, &drive, patience).await?,
         None => {}
     }
@@ -51,7 +51,10 @@ pub(super) async fn insert(
         let change = json!({"Image": url, "Inserted": true});
         service.patch(id(&drive)?, &change).await?;
     }
-    until(service, id(&drive)?, patience, |now| now == Some(url)).await
+    until(service, id(&drive)?, patience, |now| {
+        now.is_some_and(|now| is_image(now, url))
+    })
+    .await
 }
 
 /// Takes the image out of the machine's drive; one that is empty is left alone.
@@ -92,8 +95,9 @@ async fn until(
             return Ok(());
         }
         if Instant::now() + pause >= end {
-            let read =
-                image(&now).map_or("an empty drive".to_owned(), |now| format!("image {now}"));
+            let read = image(&now).map_or("an empty drive".to_owned(), |now| {
+                format!("image {}", without_userinfo(now))
+            });
             return Err(Trouble::NotHonoured(read));
         }
         tokio::time::sleep(pause).await;
@@ -101,26 +105,21 @@ async fn until(
     }
 }
 
+/// Whether this is the image that was asked for. Some services keep user and password of its URL to themselves.
+fn is_image(now: &str, wanted: &str) -> bool {
+    now == wanted || now == without_userinfo(wanted)
+}
+
 /// The first drive for CDs or DVDs: of the system, else of one of its managers.
 async fn drive(service: &Service, path: &str) -> Result<Value, Trouble> {
     let system = system::read(service, path).await?;
-    let mut owners = vec![system.raw.clone()];
-    for manager in managers(service, &system.raw).await? {
-        owners.push(service.get(&manager).await?);
+    if let Some(drive) = drive_of(service, &system.raw).await? {
+        return Ok(drive);
     }
-    for owner in owners {
-        let Some(drives) = owner["VirtualMedia"]["@odata.id"].as_str() else {
-            continue;
-        };
-        for member in service.members(drives).await? {
-            let Some(path) = member["@odata.id"].as_str() else {
-                continue;
-            };
-            let mut drive = service.get(path).await?;
-            if takes_discs(&drive) {
-                drive["@odata.id"] = json!(path);
-                return Ok(drive);
-            }
+    for manager in managers(service, &system.raw).await? {
+        let manager = service.get(&manager).await?;
+        if let Some(drive) = drive_of(service, &manager).await? {
+            return Ok(drive);
         }
     }
     Err(Trouble::Unsupported(
@@ -128,11 +127,37 @@ async fn drive(service: &Service, path: &str) -> Result<Value, Trouble> {
     ))
 }
 
-/// Paths of the managers of a system: those that it names, else all.
+async fn drive_of(service: &Service, owner: &Value) -> Result<Option<Value>, Trouble> {
+    let Some(drives) = owner["VirtualMedia"]["@odata.id"].as_str() else {
+        return Ok(None);
+    };
+    for member in service.members(drives).await? {
+        let Some(path) = member["@odata.id"].as_str() else {
+            continue;
+        };
+        let mut drive = service.get(path).await?;
+        if takes_discs(&drive) {
+            drive["@odata.id"] = json!(path);
+            return Ok(Some(drive));
+        }
+    }
+    Ok(None)
+}
+
+/// Paths of the managers of a system: those that it names, else all, where there is no other system that they could be of.
+///
+/// # Errors
+/// That the system names none, and there are others: a manager may be another machine's.
 pub(super) async fn managers(service: &Service, system: &Value) -> Result<Vec<String>, Trouble> {
     let named = references(&system["Links"]["ManagedBy"]);
     if !named.is_empty() {
         return Ok(named);
+    }
+    if !system::is_alone(service).await? {
+        return Err(Trouble::Unsupported(
+            "the service lists several systems, and the node's does not name its manager (Links.ManagedBy)"
+                .to_owned(),
+        ));
     }
     match service.root()["Managers"]["@odata.id"].as_str() {
         Some(all) => Ok(references(&Value::Array(service.members(all).await?))),

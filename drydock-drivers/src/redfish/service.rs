@@ -11,7 +11,7 @@ use nv_redfish::quirks::{BmcQuirks, CompatBmc, RootEvidence};
 use serde_json::Value;
 
 use super::transport::Transport;
-use super::trouble::Trouble;
+use super::trouble::{Refusal, Trouble, without_userinfo};
 use super::wire::Wire;
 use crate::oob::account::Account;
 
@@ -36,17 +36,16 @@ pub(super) struct Service {
 
 impl Service {
     /// Reads the root and opens a session; where there are no sessions, and with `slotless` also where none is free, each request
-    /// proves who we are.
+    /// proves who we are. Whoever holds the wire can end the session, also when this is not awaited to its end.
     ///
     /// # Errors
     /// What went wrong; then there is no session.
     pub(super) async fn open(
-        wire: Wire,
+        wire: Arc<Wire>,
         account: &Account,
         slotless: bool,
         patience: Duration,
     ) -> Result<Self, Trouble> {
-        let wire = Arc::new(wire);
         let transport = Arc::new(Transport(Arc::clone(&wire)));
         let id = ODataId::from(ROOT.to_owned());
         let read = transport.get::<Raw>(&id).await;
@@ -182,9 +181,21 @@ impl Service {
                 Err(Trouble::Refused(refusal)) if matches!(refusal.status, 404 | 410) => {
                     return Ok(());
                 }
-                // The monitor answers what the request would have been answered.
-                Err(Trouble::Refused(refusal)) if matches!(refusal.status, 400..=499) => {
+                // It is the look that came at a bad time, not the work.
+                Err(Trouble::Refused(refusal)) if matches!(refusal.status, 408 | 409 | 429) => {
+                    task.retry_after = refusal.retry_after;
+                    continue;
+                }
+                // The monitor answers what the request would have been answered, and says why.
+                Err(Trouble::Refused(refusal))
+                    if refusal.status == 400 && !refusal.words.is_empty() =>
+                {
                     return Err(Trouble::Failed(refusal.text));
+                }
+                // That it may not be looked at tells nothing of the work, which was accepted.
+                Err(Trouble::Refused(refusal)) if matches!(refusal.status, 400..=499) => {
+                    let Refusal { status, text, .. } = refusal;
+                    return Err(Trouble::Unfinished(format!("{status} to its task: {text}")));
                 }
                 Err(other) => return Err(other),
             };
@@ -218,6 +229,11 @@ async fn log_in(wire: &Wire, path: &str, account: &Account, slotless: bool) -> R
             wire.use_basic(account);
             Ok(())
         }
+        // Tried again they would lock the account.
+        Err(Trouble::Refused(refusal)) if refusal.is_about_credentials() => {
+            let Refusal { status, text, .. } = refusal;
+            Err(Trouble::Credentials(format!("{status} {text}")))
+        }
         outcome => outcome,
     }
 }
@@ -249,7 +265,8 @@ pub(super) fn progress(document: &Value) -> Progress {
                 .as_array()
                 .map_or(&[][..], Vec::as_slice);
             let texts = messages.iter().filter_map(|it| it["Message"].as_str());
-            Progress::Failed(format!("{state} {}", texts.collect::<Vec<_>>().join(" ")))
+            let texts = texts.collect::<Vec<_>>().join(" ");
+            Progress::Failed(format!("{state} {}", without_userinfo(&texts)))
         }
         other => Progress::Running(other.to_owned()),
     }

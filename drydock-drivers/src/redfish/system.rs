@@ -61,6 +61,14 @@ pub(super) async fn find(service: &Service, named: Option<&str>) -> Result<Strin
     choose(&paths, named).map(str::to_owned)
 }
 
+/// Whether the service has this system and no other, so that whatever else it has is this system's.
+pub(super) async fn is_alone(service: &Service) -> Result<bool, Trouble> {
+    let Some(systems) = service.root()["Systems"]["@odata.id"].as_str() else {
+        return Ok(false);
+    };
+    Ok(service.members(systems).await?.len() == 1)
+}
+
 fn choose<'a>(paths: &[&'a str], named: Option<&str>) -> Result<&'a str, Trouble> {
     let id = |path: &str| {
         let path = path.trim_end_matches('/');
@@ -163,13 +171,18 @@ impl System {
         Some(object.id().to_string())
     }
 
-    /// Whether it is on. On its way it still is what it leaves.
+    /// Whether it is on.
+    ///
+    /// # Errors
+    /// On its way it is neither: whoever took it for what it leaves would find it done, and it would come to be the other.
     pub(super) fn power(&self) -> Result<bool, Trouble> {
         match self.state() {
-            Some(PowerState::On | PowerState::PoweringOff) => Ok(true),
             // Suspended machines have power, and lose what they hold without it.
-            Some(PowerState::Paused | PowerState::Sleeping) => Ok(true),
-            Some(PowerState::Off | PowerState::PoweringOn | PowerState::Hibernating) => Ok(false),
+            Some(PowerState::On | PowerState::Paused | PowerState::Sleeping) => Ok(true),
+            Some(PowerState::Off | PowerState::Hibernating) => Ok(false),
+            Some(state @ (PowerState::PoweringOn | PowerState::PoweringOff)) => Err(
+                Trouble::NotYet(format!("the system is on its way (PowerState {state:?})")),
+            ),
             // Some say nothing while they start.
             Some(PowerState::UnsupportedValue) | None => Err(Trouble::NotYet(format!(
                 "it does not say whether the system is on (PowerState {})",
@@ -245,7 +258,8 @@ async fn reset_type(
         .as_str()
         .ok_or_else(|| Trouble::Unsupported(format!("system {} has no {RESET}", system.path)))?;
     let wanted: &[&'static str] = if on {
-        &["On", "ForceOn", "PushPowerButton"]
+        // Not PushPowerButton, which is a toggle: sent a second time, after a lost answer, it would switch off again.
+        &["On", "ForceOn"]
     } else {
         &["ForceOff", "GracefulShutdown"]
     };
@@ -263,8 +277,13 @@ async fn reset_type(
         .iter()
         .find(|kind| listed.iter().any(|it| it == *kind));
     found.map(|kind| (target.to_owned(), *kind)).ok_or_else(|| {
+        let toggle = if listed.iter().any(|it| it == "PushPowerButton") {
+            "; PushPowerButton is not used, since it switches off what is on: do it by hand"
+        } else {
+            ""
+        };
         Trouble::Unsupported(format!(
-            "none of {} is among the reset types {}",
+            "none of {} is among the reset types {}{toggle}",
             wanted.join(", "),
             listed.join(", ")
         ))

@@ -13,6 +13,8 @@ use crate::oob::gate::Lesson;
 const SLOTS_PAUSE: Duration = Duration::from_secs(15);
 /// How long a machine is left alone that takes no settings while its firmware starts.
 const POST_PAUSE: Duration = Duration::from_secs(10);
+/// When to look again at a machine on its way from on to off or back.
+const UNSETTLED_PAUSE: Duration = Duration::from_secs(2);
 /// How much of an answer is shown, characters.
 const SHOWN: usize = 300;
 
@@ -29,6 +31,8 @@ pub(super) enum Trouble {
     Credentials(String),
     /// It does not know our session any more.
     SessionLost,
+    /// It opened a session a moment ago and does not know it.
+    SessionUseless,
     /// All its session slots are used up, and it takes no credentials without a session, or not these.
     SessionsOnly,
     /// It answered with an error.
@@ -43,7 +47,7 @@ pub(super) enum Trouble {
     Failed(String),
     /// It said yes, and what was read back is something else.
     NotHonoured(String),
-    /// Some state is not to be had just now.
+    /// Some state is not to be had just now: it passes by itself.
     NotYet(String),
 }
 
@@ -68,10 +72,10 @@ impl Refusal {
         let mut texts: Vec<&str> = Vec::new();
         for message in messages {
             words.extend(message["MessageId"].as_str().map(str::to_owned));
-            for about in ["RelatedProperties", "MessageArgs"] {
-                let all = message[about].as_array().map_or(&[][..], Vec::as_slice);
-                words.extend(all.iter().filter_map(Value::as_str).map(str::to_owned));
-            }
+            // Not its MessageArgs: they quote what was sent (DSP0266, section "Error responses").
+            let about = message["RelatedProperties"].as_array();
+            let about = about.map_or(&[][..], Vec::as_slice).iter();
+            words.extend(about.filter_map(Value::as_str).map(str::to_owned));
             texts.extend(message["Message"].as_str());
         }
         words.extend(error["code"].as_str().map(str::to_owned));
@@ -85,10 +89,22 @@ impl Refusal {
         };
         Refusal {
             status,
-            text: text.trim().chars().take(SHOWN).collect(),
+            text: without_userinfo(text.trim()).chars().take(SHOWN).collect(),
             words,
             retry_after,
         }
+    }
+
+    /// The same without anything that the service may have quoted from a request that held this secret: its ids remain.
+    pub(super) fn without_quotes(mut self, secret: &str) -> Self {
+        let told = |word: &String| secret.is_empty() || !word.contains(secret);
+        self.words.retain(told);
+        self.text = if self.words.is_empty() {
+            "it says no more that could be shown".to_owned()
+        } else {
+            self.words.join(" ").chars().take(SHOWN).collect()
+        };
+        self
     }
 
     /// Whether one of its messages has this key, in whatever registry and version, or is about this property.
@@ -107,6 +123,12 @@ impl Refusal {
     pub(super) fn moment(&self) -> Option<Duration> {
         let busy = matches!(self.status, 429 | 503) && !self.is_about_slots();
         self.retry_after.filter(|_| busy)
+    }
+
+    /// Whether it refuses what was shown at a login. Some answer 400 or 403 in place of 401, HPE's iLO among them.
+    pub(super) fn is_about_credentials(&self) -> bool {
+        let passes = self.retry_after.is_some() || self.is_about_slots() || self.is_about_post();
+        matches!(self.status, 400 | 403) && !passes
     }
 
     /// HPE's firmware takes no settings while it starts (ironcore-dev/metal-operator issue 997).
@@ -172,6 +194,7 @@ impl Trouble {
                 _ => ErrorClass::Permanent,
             },
             Trouble::Certificate(_)
+            | Trouble::SessionUseless
             | Trouble::Garbage(_)
             | Trouble::Unsupported(_)
             | Trouble::Failed(_)
@@ -194,6 +217,9 @@ impl Trouble {
             Trouble::Refused(Refusal { status: 403, .. }) => {
                 "give the user of oob.account the privilege"
             }
+            Trouble::SessionUseless => {
+                "see in the BMC's own pages what the user of oob.account may do, or reset the BMC"
+            }
             Trouble::Unreachable(_) => "check that the BMC is up and reachable",
             Trouble::NotHonoured(_) => "do it by hand, or update or reset the BMC",
             Trouble::Garbage(_) => "see whether this is a Redfish service, and update the BMC",
@@ -207,9 +233,30 @@ impl Trouble {
     pub(super) fn into_error(self, tried: &str, target: &str) -> DriverError {
         let mut error =
             DriverError::new(self.class(), tried, target, self.to_string(), self.advice());
-        error.retry_after = self.retry_after();
+        error.retry_after = match self {
+            // The BMC itself may be asked at once.
+            Trouble::NotYet(_) => Some(UNSETTLED_PAUSE),
+            _ => self.retry_after(),
+        };
         error
     }
+}
+
+/// A text without users and passwords in the URLs that it holds.
+pub(super) fn without_userinfo(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        shown.push_str(before);
+        let ends = |it: char| it.is_whitespace() || "/?#\"'<>\\".contains(it);
+        let authority = &after[..after.find(ends).unwrap_or(after.len())];
+        rest = match authority.rfind('@') {
+            Some(at) => &after[at + 1..],
+            None => after,
+        };
+    }
+    shown + rest
 }
 
 impl fmt::Display for Trouble {
@@ -220,6 +267,9 @@ impl fmt::Display for Trouble {
             Trouble::Certificate(why) => write!(f, "its certificate is not trusted: {why}"),
             Trouble::Credentials(said) => write!(f, "it refuses the credentials: {said}"),
             Trouble::SessionLost => f.write_str("it does not know the session any more"),
+            Trouble::SessionUseless => {
+                f.write_str("it opens sessions, and answers 401 to requests in them")
+            }
             Trouble::SessionsOnly => f.write_str(
                 "all its session slots are used up, and it refuses basic authentication",
             ),
@@ -296,6 +346,30 @@ mod tests {
             assert!(error.got.contains("No."), "{error}");
         }
         assert!(answered(503, "Base.1.18.SessionLimitExceeded").retry_after() == Some(SLOTS_PAUSE));
+    }
+
+    #[test]
+    fn what_was_sent_is_not_shown() {
+        let body = json!({"error": {"@Message.ExtendedInfo": [{
+            "MessageId": "Base.1.8.PropertyValueError", "MessageArgs": ["hunter2", "Password"],
+            "RelatedProperties": ["#/Password"],
+        }]}});
+        let refusal = Refusal::of(400, &body, None);
+        assert_eq!(refusal.text, "Base.1.8.PropertyValueError #/Password");
+        let body = json!({"error": {"code": "Base.hunter2", "message": "'hunter2' is too short"}});
+        let refusal = Refusal::of(400, &body, None).without_quotes("hunter2");
+        assert!(!format!("{refusal:?}").contains("hunter2"), "{refusal:?}");
+        for (text, shown) in [
+            (
+                "no http://u:p@w@127.0.0.1/a@b here",
+                "no http://127.0.0.1/a@b here",
+            ),
+            ("'nfs://u@h' and cifs://x:y@z", "'nfs://h' and cifs://z"),
+            ("http://h/x mail a@b", "http://h/x mail a@b"),
+            ("://", "://"),
+        ] {
+            assert_eq!(without_userinfo(text), shown);
+        }
     }
 
     #[test]

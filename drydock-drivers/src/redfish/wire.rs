@@ -141,7 +141,17 @@ impl Wire {
             "UserName": account.user,
             "Password": account.password.expose_secret(),
         });
-        let answer = self.send(Method::POST, sessions, Some(&body), None).await?;
+        let sent = self.send(Method::POST, sessions, Some(&body), None).await;
+        let answer = sent.map_err(|trouble| match trouble {
+            // The service may quote the password that it refuses.
+            Trouble::Refused(refusal) => {
+                Trouble::Refused(refusal.without_quotes(account.password.expose_secret()))
+            }
+            Trouble::Credentials(said) if said.contains(account.password.expose_secret()) => {
+                Trouble::Credentials("401".to_owned())
+            }
+            other => other,
+        })?;
         let token = answer
             .token
             .ok_or_else(|| Trouble::Garbage("a new session without X-Auth-Token".to_owned()))?;
@@ -287,10 +297,12 @@ impl Wire {
             refusal.text = status.canonical_reason().unwrap_or("").to_owned();
         }
         Err(match (status, proof) {
-            (StatusCode::UNAUTHORIZED, Proof::Basic(_)) => Trouble::Credentials(refusal.text),
+            // What it says of credentials may quote them; the ids of its messages do not.
+            (StatusCode::UNAUTHORIZED, Proof::Basic(_) | Proof::None) => {
+                Trouble::Credentials(format!("401 {}", refusal.words.join(" ")))
+            }
             (StatusCode::UNAUTHORIZED, Proof::InsteadOfSession(_)) => Trouble::SessionsOnly,
             (StatusCode::UNAUTHORIZED, Proof::Session { .. }) => Trouble::SessionLost,
-            (StatusCode::UNAUTHORIZED, Proof::None) => Trouble::Credentials(refusal.text),
             _ => Trouble::Refused(refusal),
         })
     }

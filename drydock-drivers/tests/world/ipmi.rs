@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use drydock_drivers::AllowNetworks;
 use drydock_drivers::ipmi::IpmiDriver;
+use drydock_drivers::oob::Attended;
+use drydock_ipmi::Privilege;
 use drydock_model::change::ChangeOutcome;
 use drydock_model::driver::{Driver, ErrorClass};
 use drydock_model::step::StepAction as A;
@@ -219,6 +221,27 @@ async fn a_wrong_password_is_tried_once_and_not_shown() {
     site.stop().await;
 }
 
+/// The login was good: an account that may not switch may still look.
+#[tokio::test]
+async fn a_command_without_the_privilege_holds_no_other() {
+    let site = Fixture::start(18, 1, Faults::default()).await;
+    let step = site.step(A::PowerOnNode, "n1");
+    let observed = site.ipmi.observe(&step.cx).await.unwrap();
+    let change = site.ipmi.plan(&step.cx, &observed, &[]).changes[0].clone();
+    let mut settings = ipmi_settings(&site.world);
+    settings.privilege = Privilege::User;
+    let driver = IpmiDriver::new(settings, crate::site::loopback());
+    // Once over a session that is opened for it, once over one that is there.
+    for _ in 0..2 {
+        let error = driver.apply(&step.cx, &change).await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Auth, "{error}");
+        assert!(error.got.contains("privilege"), "{error}");
+        driver.observe(&step.cx).await.unwrap();
+    }
+    driver.shutdown().await;
+    site.stop().await;
+}
+
 #[tokio::test]
 async fn a_boot_device_that_is_not_kept_is_a_failure() {
     let site = Fixture::start(
@@ -299,6 +322,38 @@ async fn a_refused_power_command_that_was_needed_is_a_failure() {
         .unwrap();
     let error = site.ipmi.apply(&step.cx, &change).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Permanent, "{error}");
+    site.stop().await;
+}
+
+/// What a command costs on a session that is there: a refusal is an answer, and who is silent is not waited for to end the session.
+#[tokio::test]
+async fn a_session_is_kept_through_a_refusal_and_let_go_in_silence() {
+    let site = Fixture::start(19, 1, Faults::default()).await;
+    let requests = || {
+        let readings = Attended::readings(&site.ipmi);
+        readings.iter().filter_map(|it| it.requests).sum::<u64>()
+    };
+    let step = site.step(A::PowerOnNode, "n1");
+    let observed = site.ipmi.observe(&step.cx).await.unwrap();
+    let change = site.ipmi.plan(&step.cx, &observed, &[]).changes[0].clone();
+    let refuses = broken(MachineFaults {
+        refuses_power: true,
+        ..MachineFaults::default()
+    });
+    site.world.set_faults(refuses).unwrap();
+    let before = requests();
+    let error = site.ipmi.apply(&step.cx, &change).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Permanent, "{error}");
+    assert_eq!(requests() - before, 2, "the command, and the look after it");
+    let silent = broken(MachineFaults {
+        bmc_silent: true,
+        ..MachineFaults::default()
+    });
+    site.world.set_faults(silent).unwrap();
+    let before = requests();
+    let error = site.ipmi.observe(&step.cx).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Transient, "{error}");
+    assert_eq!(requests() - before, 2, "the question, and a new login");
     site.stop().await;
 }
 

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use drydock_drivers::oob::{Controller, Switched};
 use drydock_drivers::redfish::{Fingerprint, RedfishDriver, RedfishSettings, TlsPolicy};
 use drydock_model::driver::{Driver, DriverError, ErrorClass};
+use drydock_model::effective::Node;
 use drydock_model::step::StepAction as A;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -22,14 +24,14 @@ use crate::site::{PASSWORD, bmc, design, loopback};
 type Script = Arc<dyn Fn(&str) -> Vec<u8> + Send + Sync>;
 
 /// A server that speaks TLS and answers as it likes.
-struct Odd {
-    driver: RedfishDriver,
+pub struct Odd {
+    pub driver: RedfishDriver,
     step: Step,
     asked: Arc<Mutex<Vec<String>>>,
     _serving: JoinSet<()>,
 }
 
-fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
+pub fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
         "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
@@ -39,6 +41,15 @@ fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
 
 impl Odd {
     async fn start(block: u8, script: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::with(block, |_| {}, script).await
+    }
+
+    /// With a design that is a little different.
+    pub async fn with(
+        block: u8,
+        change: impl FnOnce(&mut Node),
+        script: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
         let script: Script = Arc::new(script);
         let key = rcgen::generate_simple_self_signed(vec!["bmc".to_owned()]).unwrap();
         let der = key.cert.der().clone();
@@ -106,13 +117,25 @@ impl Odd {
             poll: Duration::from_millis(20),
             ..RedfishSettings::default()
         };
-        let design = Arc::new(design(block, 1));
+        let mut design = design(block, 1);
+        change(Arc::get_mut(&mut design.nodes[0]).unwrap());
+        let design = Arc::new(design);
         Odd {
             driver: RedfishDriver::new(settings, loopback()).unwrap(),
             step: Step::new(A::PowerOnNode, &design, Some("n1")),
             asked,
             _serving: serving,
         }
+    }
+
+    /// How many requests begin so.
+    pub fn count(&self, start: &str) -> usize {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().filter(|line| line.starts_with(start)).count()
+    }
+
+    pub fn node(&self) -> &Node {
+        self.step.cx.node().unwrap()
     }
 
     async fn refusal(&self) -> DriverError {
@@ -268,4 +291,173 @@ async fn basic_authentication_in_place_of_a_session_is_tried_once() {
         .filter(|line| line.contains("/systems"))
         .count();
     assert_eq!(systems, 1, "{asked:#?}");
+}
+
+const ROOT: &str = r#"{"Links": {"Sessions": {"@odata.id": "/s"}}, "Systems": {"@odata.id": "/systems"}, "Managers": {"@odata.id": "/managers"}}"#;
+
+pub fn ok(body: &str) -> Vec<u8> {
+    answer("200 OK", "", body)
+}
+
+/// A service of one system, which looks so; what is asked besides is answered by the script.
+pub fn service(
+    system: &'static str,
+    rest: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static,
+) -> impl Fn(&str) -> Vec<u8> + Send + Sync + 'static {
+    move |line| match line.trim_end_matches(" HTTP/1.1") {
+        "GET /redfish/v1/" => ok(ROOT),
+        "POST /s" => answer(
+            "201 Created",
+            "X-Auth-Token: t0ken\r\nLocation: /s/1\r\n",
+            "",
+        ),
+        "DELETE /s/1" => answer("204 No Content", "", ""),
+        "GET /systems" => ok(r#"{"Members": [{"@odata.id": "/systems/a"}]}"#),
+        "GET /systems/a" => ok(system),
+        other => rest(other),
+    }
+}
+
+/// Standard messages quote the value that is refused. What is refused is not tried again, whatever the status.
+#[tokio::test]
+async fn a_quoted_password_is_not_shown_and_not_tried_again() {
+    let quoting = [
+        format!(r#""Message": "The value '{PASSWORD}' for the property Password is wrong.","#),
+        String::new(),
+    ];
+    let cases = quoting.iter().flat_map(|said| {
+        ["400 Bad Request", "401 Unauthorized", "403 Forbidden"].map(|status| (said, status))
+    });
+    for (block, (said, status)) in (209u8..).zip(cases) {
+        let body = format!(
+            r##"{{"error": {{"code": "{PASSWORD}", "@Message.ExtendedInfo": [{{{said} "MessageId": "Base.1.8.PropertyValueError",
+            "MessageArgs": ["{PASSWORD}", "Password"], "RelatedProperties": ["#/Password"]}}]}}}}"##
+        );
+        let reply = answer(status, "", &body);
+        let odd = Odd::start(block, move |line| match line {
+            "GET /redfish/v1/ HTTP/1.1" => ok(ROOT),
+            _ => reply.clone(),
+        })
+        .await;
+        for _ in 0..3 {
+            let error = odd.refusal().await;
+            assert_eq!(error.class, ErrorClass::Auth, "{error}");
+        }
+        assert_eq!(odd.count("POST /s"), 1, "{status}");
+        odd.driver.shutdown().await;
+    }
+}
+
+/// A power button is a toggle: what is sent a second time would switch off again.
+#[tokio::test]
+async fn the_power_button_is_not_pushed() {
+    let system = r##"{"PowerState": "Off", "Actions": {"#ComputerSystem.Reset": {"target": "/reset",
+        "ResetType@Redfish.AllowableValues": ["ForceOff", "PushPowerButton"]}}}"##;
+    let odd = Odd::start(215, service(system, |_| answer("204 No Content", "", ""))).await;
+    let switched = odd.driver.controller().set_power(odd.node(), true).await;
+    let error = switched.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Permanent, "{error}");
+    assert!(error.got.contains("by hand"), "{error}");
+    assert_eq!(odd.count("POST /reset"), 0);
+    odd.driver.shutdown().await;
+}
+
+/// A machine on its way is neither on nor off: it is looked at again, and switched off while it starts.
+#[tokio::test]
+async fn a_machine_on_its_way_is_not_settled() {
+    let on = r##"{"PowerState": "PoweringOn", "Actions": {"#ComputerSystem.Reset": {"target": "/reset"}}}"##;
+    let off = r##"{"PowerState": "PoweringOff", "Actions": {"#ComputerSystem.Reset": {"target": "/reset"}}}"##;
+    for (block, system, wanted) in [(216, on, false), (217, off, true)] {
+        let odd = Odd::start(block, service(system, |_| answer("204 No Content", "", ""))).await;
+        let error = odd.refusal().await;
+        assert_eq!(error.class, ErrorClass::Transient, "{error}");
+        assert!(
+            error.retry_after.is_some() && error.got.contains("Powering"),
+            "{error}"
+        );
+        let switched = odd.driver.controller().set_power(odd.node(), wanted).await;
+        assert_eq!(switched.unwrap(), Switched::Acknowledged);
+        assert_eq!(odd.count("POST /reset"), 1, "{system}");
+        odd.driver.shutdown().await;
+    }
+}
+
+/// A login that leads to nothing is tried twice at most, and each session is ended.
+#[tokio::test]
+async fn a_session_that_is_of_no_use_is_ended() {
+    let odd = Odd::start(218, |line| {
+        if line.starts_with("GET /systems") {
+            answer("401 Unauthorized", "", "")
+        } else {
+            service("{}", |_| Vec::new())(line)
+        }
+    })
+    .await;
+    let error = odd.refusal().await;
+    assert_eq!(error.class, ErrorClass::Permanent, "{error}");
+    assert_eq!((odd.count("POST /s"), odd.count("DELETE /s/1")), (2, 2));
+    odd.driver.shutdown().await;
+    assert_eq!(odd.count("DELETE /s/1"), 2);
+}
+
+/// The caller gives up after the login, before there was an answer to anything else.
+#[tokio::test]
+async fn a_caller_that_gives_up_leaves_no_session() {
+    let odd = Odd::start(219, |line| match line {
+        "GET /redfish/v1/ HTTP/1.1" => answer("401 Unauthorized", "", ""),
+        "POST /redfish/v1/SessionService/Sessions HTTP/1.1" => {
+            answer("201 Created", "X-Auth-Token: t\r\nLocation: /s/1\r\n", "")
+        }
+        _ => answer("204 No Content", "", ""),
+    })
+    .await;
+    {
+        let mut observing = std::pin::pin!(odd.driver.observe(&odd.step.cx));
+        while odd.count("GET /redfish/v1/ ") < 2 {
+            assert!(futures::poll!(observing.as_mut()).is_pending());
+            tokio::task::yield_now().await;
+        }
+    }
+    odd.driver.shutdown().await;
+    assert_eq!(odd.count("DELETE /s/1"), 1);
+}
+
+/// An override that could not be read is not taken for none.
+#[tokio::test]
+async fn pending_settings_that_cannot_be_read_are_a_failure() {
+    let system = r#"{"PowerState": "On", "Boot": {"BootSourceOverrideEnabled": "Disabled"},
+        "@Redfish.Settings": {"SettingsObject": {"@odata.id": "/pending"}}}"#;
+    for (block, status, taken) in [
+        (220, "500 Internal Server Error", false),
+        (221, "404 Not Found", true),
+    ] {
+        let odd = Odd::start(block, service(system, move |_| answer(status, "", ""))).await;
+        let boot = odd.driver.controller().boot(odd.node()).await;
+        assert_eq!(boot.is_ok(), taken, "{status}: {boot:?}");
+        odd.driver.shutdown().await;
+    }
+}
+
+/// What is answered to a look at accepted work is not what became of the work.
+#[tokio::test]
+async fn a_refused_look_at_a_task_is_no_failure_of_it() {
+    let system =
+        r##"{"PowerState": "Off", "Actions": {"#ComputerSystem.Reset": {"target": "/reset"}}}"##;
+    for (block, status, done) in [(222, "409 Conflict", true), (223, "403 Forbidden", false)] {
+        let looks = AtomicUsize::new(0);
+        let rest = move |line: &str| match line {
+            "POST /reset" => answer("202 Accepted", "Location: /task\r\n", ""),
+            _ if looks.fetch_add(1, Ordering::SeqCst) == 0 => answer(status, "", ""),
+            _ => answer("204 No Content", "", ""),
+        };
+        let odd = Odd::start(block, service(system, rest)).await;
+        let switched = odd.driver.controller().set_power(odd.node(), true).await;
+        assert_eq!(switched.is_ok(), done, "{switched:?}");
+        if let Err(error) = switched {
+            assert_eq!(error.class, ErrorClass::Transient, "{error}");
+            assert!(error.got.contains("has not ended it yet"), "{error}");
+        }
+        assert_eq!(odd.count("POST /reset"), 1);
+        odd.driver.shutdown().await;
+    }
 }

@@ -133,6 +133,7 @@ impl Step {
             for change in plan.changes {
                 let at = self.journal.len();
                 self.journal.push(entry(&self.cx, change));
+                let began = Instant::now();
                 let outcome = driver
                     .apply(&self.cx, &self.journal[at].change.clone())
                     .await;
@@ -141,6 +142,7 @@ impl Step {
                     return None;
                 }
                 let entry = &mut self.journal[at];
+                entry.latency_ms = i64::try_from(began.elapsed().as_millis()).ok();
                 match outcome {
                     Ok(evidence) => {
                         entry.outcome = Some(ChangeOutcome::Done);

@@ -245,6 +245,41 @@ fn a_command_whose_answer_was_lost_is_waited_for_before_it_is_sent_again() {
     }
 }
 
+/// An attempt that waits for its place, and then for an answer through all tries, takes longer than a machine takes to settle.
+#[test]
+fn an_attempt_is_believed_to_be_at_work_from_its_end_on() {
+    use StepAction as A;
+    let (on, off) = (seen(true, "pxe"), seen(false, "pxe"));
+    for (action, verb, now) in [
+        (A::PowerCycleNode, POWER_OFF, &on),
+        (A::PowerCycleNode, POWER_ON, &off),
+        (A::PowerOffNode, POWER_OFF, &on),
+        (A::PowerOnNode, POWER_ON, &off),
+    ] {
+        let mut journal = [entry(verb, Some(ChangeOutcome::Unknown), now, "")];
+        // It lasted longer than a state is awaited, too, which is no reason to give up.
+        for lasted in [30, 90] {
+            journal[0].latency_ms = Some(lasted * 1000);
+            for (seconds, wanted) in [(0, "wait"), (14, "wait"), (16, verb)] {
+                journal[0].intended = now.at - TimeDelta::seconds(lasted + seconds);
+                let planned = look(action, now, &journal);
+                let what = format!("{action} {seconds} s after {verb} of {lasted} s");
+                assert_eq!(gist(&planned), wanted, "{what}");
+            }
+        }
+    }
+    let mut done = [entry(POWER_ON, DONE, &off, "acknowledged")];
+    done[0].latency_ms = Some(90_000);
+    for (seconds, wanted) in [(149, "wait"), (151, "fail")] {
+        done[0].intended = off.at - TimeDelta::seconds(seconds);
+        let planned = look(A::PowerOnNode, &off, &done);
+        assert_eq!(gist(&planned), wanted, "{seconds} s");
+    }
+    // What no clock could hold is not believed.
+    done[0].latency_ms = Some(i64::MAX);
+    assert_eq!(gist(&look(A::PowerOnNode, &off, &done)), "fail");
+}
+
 /// A boot device that stands for good says nothing of a start; neither does one that was never set.
 #[test]
 fn only_a_boot_device_for_one_start_tells_of_a_start() {
