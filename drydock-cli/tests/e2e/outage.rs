@@ -142,10 +142,11 @@ fn connections_that_are_cut_in_the_middle_lose_nothing() {
     }
 }
 
-/// A small disk that only one process and its children see: a mount in a namespace of their own.
+/// A small disk that only one process and its children see: a mount in a namespace of their own. The write-ahead log alone may take 16 MB before it
+/// begins anew.
 fn on_a_small_disk(place: &Path) -> Option<[String; 5]> {
     let mount = format!(
-        "mount -t tmpfs -o size=8m none {} && exec \"$0\" \"$@\"",
+        "mount -t tmpfs -o size=48m none {} && exec \"$0\" \"$@\"",
         place.display()
     );
     let words = ["unshare", "-rm", "sh", "-c", &mount].map(str::to_owned);
